@@ -1,0 +1,1 @@
+//! The agent of Stampede: fires its share of the schedule and streams what it measured.

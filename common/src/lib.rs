@@ -1,0 +1,1 @@
+//! The pure core of Stampede: schedule, lanes, pacing, measuring, accounting, plan.

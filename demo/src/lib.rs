@@ -1,0 +1,1 @@
+//! A service to shoot at: stands in for the services that users of Stampede test.
