@@ -1,1 +1,9 @@
 //! The pure core of Stampede: schedule, lanes, pacing, measuring, accounting, plan.
+//!
+//! Nothing here knows a clock, a file, a socket, a thread or a source of randomness: elapsed time, now and seeds
+//! come in as arguments. Modules stand in the order of their dependencies; each imports only those above it.
+
+pub mod time;
+pub mod schedule;
+pub mod random;
+pub mod lane;

@@ -1,0 +1,265 @@
+//! The schedule: arrival number k has one due time, a pure function of the plan.
+//!
+//! A rate load is a list of segments in which the rate goes in a straight line from `from` to `to`. The *work*
+//! done until time τ of a segment with duration D is the area under that line:
+//!
+//! ```text
+//!   rate                        work(τ) = a·τ + (b − a)·τ² / (2·D)
+//!    b ┤        ╱│
+//!      │     ╱   │              arrival k is due at the smallest integer nanosecond
+//!    a ┤  ╱      │              at which the work since the start reaches k
+//!      └──┬──────┴─ τ
+//!         0      D
+//! ```
+//!
+//! All of it is integer arithmetic in 128 bits: rates in 1/1000 arrivals per second, time in nanoseconds, work in
+//! *half-units* (`2·10¹²` to one arrival), so that the area of a whole segment, `(a + b)·D`, has no remainder and
+//! the fraction left at a border is carried into the next segment exactly. A float guesses the root; an exact
+//! comparison corrects it. The same plan gives the same bits on every machine, without drift.
+//!
+//! A stretch at rate zero holds no arrivals: what the work reaches exactly at its beginning is due at its end.
+//! So every stage holds the arrivals of `[its start, its end)` and nobody else's.
+
+use crate::time::RunTime;
+use std::time::Duration;
+
+/// A stretch of the schedule in which the rate changes in a straight line. Rates in 1/1000 arrivals per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// How long it lasts, in nanoseconds.
+    pub duration_ns: u64,
+    /// The rate at its beginning.
+    pub from_milli: u64,
+    /// The rate that it reaches at its end.
+    pub to_milli: u64,
+}
+
+/// Work in half-units: [`ARRIVAL`] of them are one arrival.
+pub type Work = u128;
+
+/// The work of one arrival: 1000 (milli) × 10⁹ (nanoseconds) × 2 (halves).
+pub const ARRIVAL: Work = 2_000_000_000_000;
+
+/// Why segments do not make a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// A rate above [`RATE_MILLI_MAX`].
+    #[error("rate of segment {segment} is above 10,000,000/s")]
+    RateTooHigh {
+        /// Its number, from 0.
+        segment: usize,
+    },
+    /// A ramp so long that the arithmetic would not fit into 128 bits.
+    #[error("ramp in segment {segment} is longer than 24 h: split it into shorter ramps")]
+    RampTooLong {
+        /// Its number, from 0.
+        segment: usize,
+    },
+    /// More than a year.
+    #[error("the schedule is longer than 366 days")]
+    TooLong,
+}
+
+/// The compiled load of a scenario: `due(k)` and its inverse `count(t)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    pieces: Vec<Piece>,
+    end: RunTime,
+    work: Work,
+    total: u64,
+}
+
+/// A segment with its place on both axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Piece {
+    start_ns: u64,
+    start_work: Work,
+    segment: Segment,
+}
+
+impl Schedule {
+    /// Compiles segments in their order. Segments without duration are dropped: they are steps in the rate.
+    pub fn new(segments: impl IntoIterator<Item = Segment>) -> Result<Self, ScheduleError> {
+        let (mut pieces, mut start_ns, mut start_work) = (Vec::new(), 0_u64, 0_u128);
+        for (number, segment) in segments.into_iter().enumerate() {
+            segment.check(number)?;
+            if segment.duration_ns == 0 {
+                continue;
+            }
+            pieces.push(Piece { start_ns, start_work, segment });
+            start_work += segment.work();
+            start_ns = start_ns
+                .checked_add(segment.duration_ns)
+                .filter(|end| *end <= DURATION_NS_MAX)
+                .ok_or(ScheduleError::TooLong)?;
+        }
+        let total = u64::try_from(start_work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong)?;
+        Ok(Self { pieces, end: RunTime::from_nanos(start_ns), work: start_work, total })
+    }
+
+    /// When arrival `k` is due; `None` when the schedule ends before.
+    #[must_use]
+    pub fn due(&self, k: u64) -> Option<RunTime> {
+        self.time_at(u128::from(k) * ARRIVAL)
+    }
+
+    /// The smallest nanosecond at which the work reaches `work`; `None` when the schedule never exceeds it.
+    #[must_use]
+    pub fn time_at(&self, work: Work) -> Option<RunTime> {
+        if work >= self.work {
+            return None;
+        }
+        let after = self.pieces.partition_point(|piece| piece.start_work <= work);
+        let piece = self.pieces.get(after.checked_sub(1)?)?;
+        let inside = piece.segment.time_at(work - piece.start_work);
+        Some(RunTime::from_nanos(piece.start_ns + inside))
+    }
+
+    /// How many arrivals are due before `t`.
+    #[must_use]
+    pub fn count(&self, t: RunTime) -> u64 {
+        let Some(last) = t.nanos().checked_sub(1) else { return 0 };
+        if last >= self.end.nanos() {
+            return self.total;
+        }
+        let after = self.pieces.partition_point(|piece| piece.start_ns <= last);
+        let Some(piece) = after.checked_sub(1).and_then(|at| self.pieces.get(at)) else { return 0 };
+        let reached = if piece.segment.is_pause() {
+            piece.start_work.div_ceil(ARRIVAL)
+        } else {
+            (piece.start_work + piece.segment.work_until(last - piece.start_ns)) / ARRIVAL + 1
+        };
+        u64::try_from(reached).map_or(self.total, |reached| reached.min(self.total))
+    }
+
+    /// How many arrivals the schedule holds.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// When the schedule ends.
+    #[must_use]
+    pub const fn end(&self) -> RunTime {
+        self.end
+    }
+
+    /// The asked rate at `t`, in arrivals per second, for display only.
+    #[must_use]
+    pub fn rate_at(&self, t: RunTime) -> f64 {
+        let after = self.pieces.partition_point(|piece| piece.start_ns <= t.nanos());
+        let Some(piece) = after.checked_sub(1).and_then(|at| self.pieces.get(at)) else { return 0.0 };
+        let Segment { duration_ns, from_milli, to_milli } = piece.segment;
+        let part = (t.nanos() - piece.start_ns) as f64 / duration_ns as f64;
+        if part >= 1.0 {
+            return 0.0;
+        }
+        (from_milli as f64 + (to_milli as f64 - from_milli as f64) * part) / 1000.0
+    }
+}
+
+impl Segment {
+    /// A segment from rates and a duration; durations beyond five centuries saturate and are refused later.
+    #[must_use]
+    pub fn new(duration: Duration, from_milli: u64, to_milli: u64) -> Self {
+        let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self { duration_ns, from_milli, to_milli }
+    }
+
+    fn check(&self, segment: usize) -> Result<(), ScheduleError> {
+        if self.from_milli.max(self.to_milli) > RATE_MILLI_MAX {
+            return Err(ScheduleError::RateTooHigh { segment });
+        }
+        if !self.is_hold() && self.duration_ns > RAMP_NS_MAX {
+            return Err(ScheduleError::RampTooLong { segment });
+        }
+        if self.duration_ns > DURATION_NS_MAX { Err(ScheduleError::TooLong) } else { Ok(()) }
+    }
+
+    const fn is_hold(&self) -> bool {
+        self.from_milli == self.to_milli
+    }
+
+    const fn is_pause(&self) -> bool {
+        self.from_milli == 0 && self.to_milli == 0
+    }
+
+    /// The work of the whole segment.
+    fn work(&self) -> Work {
+        u128::from(self.from_milli + self.to_milli) * u128::from(self.duration_ns)
+    }
+
+    /// The whole half-units of work done in the first `tau` nanoseconds.
+    fn work_until(&self, tau: u64) -> Work {
+        if self.is_hold() {
+            return 2 * u128::from(self.from_milli) * u128::from(tau);
+        }
+        self.scaled(tau).unsigned_abs() / u128::from(self.duration_ns)
+    }
+
+    /// `D · work(τ) = 2·D·a·τ + (b − a)·τ²`: without a division, therefore exact. Never negative for τ ≤ D.
+    fn scaled(&self, tau: u64) -> i128 {
+        let (d, a, b) = (i128::from(self.duration_ns), i128::from(self.from_milli), i128::from(self.to_milli));
+        let tau = i128::from(tau);
+        2 * d * a * tau + (b - a) * tau * tau
+    }
+
+    /// The smallest τ whose work reaches `work`, which must be below the work of the whole segment.
+    fn time_at(&self, work: Work) -> u64 {
+        if self.is_hold() {
+            let per_ns = 2 * u128::from(self.from_milli);
+            let guess = (work as f64 / per_ns as f64) as u64;
+            smallest(guess, self.duration_ns, |tau| per_ns * u128::from(tau) >= work)
+        } else {
+            let goal = i128::try_from(work).unwrap_or(i128::MAX) * i128::from(self.duration_ns);
+            smallest(self.guess(work), self.duration_ns, |tau| self.scaled(tau) >= goal)
+        }
+    }
+
+    /// The root of `(b − a)·τ² + 2·D·a·τ − D·work = 0` in floats, in the form that does not cancel.
+    fn guess(&self, work: Work) -> u64 {
+        let (d, a, b) = (self.duration_ns as f64, self.from_milli as f64, self.to_milli as f64);
+        let (linear, goal) = (d * a, d * work as f64);
+        let root = (linear * linear + (b - a) * goal).max(0.0).sqrt();
+        (goal / (linear + root)) as u64
+    }
+}
+
+/// The smallest value in `0..=max` for which `reached` holds, searched outwards from `guess`.
+///
+/// `reached` must be monotone and hold at `max`. A guess that is right or one off costs two comparisons.
+fn smallest(guess: u64, max: u64, reached: impl Fn(u64) -> bool) -> u64 {
+    let guess = guess.min(max);
+    let (mut low, mut high, mut step) = (guess, guess, 1_u64);
+    // Invariant sought: !reached(low - 1) and reached(high).
+    while high < max && !reached(high) {
+        low = high + 1;
+        high = high.saturating_add(step).min(max);
+        step = step.saturating_mul(2);
+    }
+    step = 1;
+    while low > 0 && reached(low - 1) {
+        high = low - 1;
+        low = low.saturating_sub(step);
+        step = step.saturating_mul(2);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if reached(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    high
+}
+
+/// 10,000,000 arrivals per second: above it the 128-bit arithmetic of a 24 h ramp would not fit.
+pub const RATE_MILLI_MAX: u64 = 10_000_000_000;
+/// 24 h: `2·D²·rate` must stay below 2¹²⁷.
+const RAMP_NS_MAX: u64 = 86_400_000_000_000;
+/// 366 days.
+const DURATION_NS_MAX: u64 = 31_622_400_000_000_000;
+
+#[cfg(test)]
+mod tests;
