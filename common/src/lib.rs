@@ -4,6 +4,19 @@
 //! come in as arguments. Modules stand in the order of their dependencies; each imports only those above it.
 
 pub mod time;
+pub mod rate;
+mod nearest;
+pub mod threshold;
+// The plan's thresholds are checked when it is read, so it stands behind them.
+pub mod plan;
 pub mod schedule;
 pub mod random;
 pub mod lane;
+pub mod arrivals;
+pub mod share;
+pub mod pacer;
+pub mod outcome;
+pub mod histogram;
+
+#[cfg(test)]
+mod fixture;

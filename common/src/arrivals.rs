@@ -1,0 +1,232 @@
+//! Which arrivals a set of lanes holds, in the order in which they are due.
+//!
+//! *Even* arrivals: number k is due where the work reaches k. *Poisson* arrivals: every lane has a random stream
+//! of its own in work space with mean spacing L; the superposition of the L streams is the Poisson process of the
+//! whole scenario, whoever owns the lanes. The j-th arrival of lane l has the number `j·L + l` in both.
+
+use crate::lane::{LANES, LaneSet};
+use crate::plan::{Arrivals, Load, Scenario};
+use crate::random::Random;
+use crate::schedule::{ARRIVAL, Schedule, ScheduleError, Segment, Work};
+use crate::time::RunTime;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+/// An arrival with its due time. It travels with the request until the outcome is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    /// When it is due.
+    pub at: RunTime,
+    /// Its number.
+    pub k: u64,
+}
+
+/// A scenario's load, compiled: what everybody computes and nobody sends.
+#[derive(Clone, Debug)]
+pub struct Timetable {
+    schedule: Arc<Schedule>,
+    poisson: Option<Random>,
+}
+
+impl Timetable {
+    /// Compiles the load of a scenario under the plan's seed.
+    pub fn of(scenario: &Scenario, seed: u64) -> Result<Self, ScheduleError> {
+        let Load::Rate(load) = &scenario.load;
+        let segments =
+            load.stages.iter().map(|stage| Segment::new(stage.duration, stage.from.milli(), stage.to.milli()));
+        let poisson = match load.arrivals {
+            Arrivals::Even => None,
+            Arrivals::Poisson => Some(Random::new(seed, &scenario.name)),
+        };
+        Ok(Self { schedule: Arc::new(Schedule::new(segments)?), poisson })
+    }
+
+    /// When the schedule ends: nothing is due after it.
+    #[must_use]
+    pub fn end(&self) -> RunTime {
+        self.schedule.end()
+    }
+
+    /// The asked rate at `t`, in arrivals per second, for display only.
+    #[must_use]
+    pub fn rate_at(&self, t: RunTime) -> f64 {
+        self.schedule.rate_at(t)
+    }
+
+    /// The arrivals of `lanes` that are due at `from` or later.
+    #[must_use]
+    pub fn cursor(&self, lanes: &LaneSet, from: RunTime) -> Cursor {
+        let schedule = Arc::clone(&self.schedule);
+        match &self.poisson {
+            None => Cursor::Even(Ring::new(schedule, lanes, from)),
+            Some(random) => Cursor::Poisson(Streams::new(schedule, random.clone(), lanes, from)),
+        }
+    }
+
+    /// Counts the planned arrivals as run time goes by.
+    #[must_use]
+    pub fn planned(&self) -> Planned {
+        Planned { cursor: self.cursor(&LaneSet::all(), RunTime::ZERO), schedule: Arc::clone(&self.schedule), walked: 0 }
+    }
+
+    /// A number that two machines only share if they compute the same due times: the self-test before a run.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        let probes = Random::new(0, "schedule self-test");
+        let mut folded = self.schedule.total();
+        for n in 0..64 {
+            let k = probes.draw(0, n) % self.schedule.total().max(1);
+            let due = self.schedule.due(k).map_or(u64::MAX, RunTime::nanos);
+            folded = probes.draw(folded, due);
+        }
+        let lanes = [0, 1, 2047, LANES - 1].into_iter().collect();
+        let mut cursor = self.cursor(&lanes, RunTime::ZERO);
+        for due in std::iter::from_fn(|| cursor.next()).take(64) {
+            folded = probes.draw(folded ^ due.k, due.at.nanos());
+        }
+        folded
+    }
+}
+
+/// The arrivals of some lanes, in due order. An iterator that can be looked at before it moves.
+#[derive(Clone, Debug)]
+pub enum Cursor {
+    /// Evenly spaced: the lanes of one turn of the ring after the other.
+    Even(Ring),
+    /// Random: the earliest of the lanes' own streams.
+    Poisson(Streams),
+}
+
+impl Cursor {
+    /// The next arrival, without taking it.
+    #[must_use]
+    pub fn peek(&self) -> Option<Due> {
+        match self {
+            Self::Even(ring) => ring.next,
+            Self::Poisson(streams) => streams.next.peek().map(|Reverse(next)| next.due),
+        }
+    }
+}
+
+impl Iterator for Cursor {
+    type Item = Due;
+
+    fn next(&mut self) -> Option<Due> {
+        let due = self.peek()?;
+        match self {
+            Self::Even(ring) => ring.step(),
+            Self::Poisson(streams) => streams.step(),
+        }
+        Some(due)
+    }
+}
+
+/// Even arrivals: turn after turn of the ring.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    schedule: Arc<Schedule>,
+    lanes: Arc<[u16]>,
+    turn: u64,
+    place: usize,
+    next: Option<Due>,
+}
+
+impl Ring {
+    fn new(schedule: Arc<Schedule>, lanes: &LaneSet, from: RunTime) -> Self {
+        let lanes: Arc<[u16]> = lanes.iter().collect();
+        let first = schedule.count(from);
+        let (turn, lane) = (first / u64::from(LANES), crate::lane::lane_of(first));
+        let place = lanes.partition_point(|own| *own < lane);
+        let mut ring = Self { schedule, lanes, turn, place, next: None };
+        ring.load();
+        ring
+    }
+
+    fn step(&mut self) {
+        self.place += 1;
+        self.load();
+    }
+
+    fn load(&mut self) {
+        if self.place >= self.lanes.len() {
+            (self.place, self.turn) = (0, self.turn + 1);
+        }
+        self.next = self.lanes.get(self.place).and_then(|lane| {
+            let k = self.turn * u64::from(LANES) + u64::from(*lane);
+            Some(Due { at: self.schedule.due(k)?, k })
+        });
+    }
+}
+
+/// Poisson arrivals: one random stream a lane, the earliest first.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    schedule: Arc<Schedule>,
+    random: Random,
+    next: BinaryHeap<Reverse<Pending>>,
+}
+
+/// The next arrival of one lane and where its stream stands in work space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Pending {
+    due: Due,
+    work: Work,
+}
+
+impl Streams {
+    fn new(schedule: Arc<Schedule>, random: Random, lanes: &LaneSet, from: RunTime) -> Self {
+        let mut streams = Self { schedule, random, next: BinaryHeap::new() };
+        let first = lanes.iter().filter_map(|lane| streams.first(lane, from)).map(Reverse).collect();
+        streams.next = first;
+        streams
+    }
+
+    /// The first arrival of a lane at `from` or later: the stream is walked from its beginning.
+    fn first(&self, lane: u16, from: RunTime) -> Option<Pending> {
+        let mut pending = self.after(u64::from(lane), 0)?;
+        while pending.due.at < from {
+            pending = self.after(pending.due.k + u64::from(LANES), pending.work)?;
+        }
+        Some(pending)
+    }
+
+    /// Arrival `k`, whose lane's stream stood at `work` before it.
+    fn after(&self, k: u64, work: Work) -> Option<Pending> {
+        let gap = self.random.exponential(u64::from(crate::lane::lane_of(k)), k / u64::from(LANES));
+        // At most 37·L arrivals: far inside 64 bits, and the conversion drops only fractions of a half-unit.
+        let work = work + (gap * f64::from(LANES) * ARRIVAL as f64) as Work;
+        Some(Pending { due: Due { at: self.schedule.time_at(work)?, k }, work })
+    }
+
+    fn step(&mut self) {
+        let Some(Reverse(taken)) = self.next.pop() else { return };
+        let next = self.after(taken.due.k + u64::from(LANES), taken.work);
+        self.next.extend(next.map(Reverse));
+    }
+}
+
+/// Counts planned arrivals up to a time that only moves forward.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    cursor: Cursor,
+    schedule: Arc<Schedule>,
+    walked: u64,
+}
+
+impl Planned {
+    /// How many arrivals are due before `t`. Times must not go back.
+    pub fn before(&mut self, t: RunTime) -> u64 {
+        if let Cursor::Even(_) = self.cursor {
+            return self.schedule.count(t);
+        }
+        while self.cursor.peek().is_some_and(|due| due.at < t) {
+            self.cursor.next();
+            self.walked += 1;
+        }
+        self.walked
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! The one histogram shape of the whole system, and merging that is exact.
+//!
+//! HdrHistogram's layout with 3 significant digits: values (microseconds, or bytes) up to 3.6·10⁹ fall into
+//! buckets at most 0.1 % wide; larger ones are counted in an overflow counter of their own, never clamped.
+//! On the wire a histogram is HdrHistogram's V2 form without deflate, so that other tools read it; it is added
+//! *straight from those bytes* by a bounded walker. Foreign bytes are never given to a general decoder, which can
+//! be made to allocate hundreds of megabytes by a message of 40 bytes.
+//!
+//! The reference crate is not used at run time because its additions saturate silently, its decoder trusts its
+//! input and its counts are always 184 KiB; it is the witness in the tests.
+
+use std::fmt;
+
+/// Counts by bucket. Only the stretch between the smallest and the largest value seen takes memory.
+#[derive(Clone, Default)]
+pub struct Histogram {
+    /// `counts[i]` belongs to bucket `first + i`.
+    counts: Vec<u64>,
+    first: usize,
+    count: u64,
+    overflow: u64,
+}
+
+/// Why bytes or a sum were refused. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HistogramError {
+    /// Not V2 or another shape than ours.
+    #[error("read histogram: the header is not that of a V2 histogram from 1 to 3,600,000,000 with 3 digits")]
+    Header,
+    /// The bytes end in the middle or go on after the end.
+    #[error("read histogram: the payload has another length than it says")]
+    Length,
+    /// A bucket beyond the shape.
+    #[error("read histogram: a bucket lies outside the shape")]
+    OutOfShape,
+    /// The counts do not add up to the total declared beside them.
+    #[error("read histogram: the counts add up to another total than declared")]
+    Total,
+    /// A sum above 2⁶⁴.
+    #[error("add histograms: a count does not fit into 64 bits")]
+    TooMany,
+}
+
+impl Histogram {
+    /// No values.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { counts: Vec::new(), first: 0, count: 0, overflow: 0 }
+    }
+
+    /// Counts one value.
+    pub fn record(&mut self, value: u64) {
+        if value > HIGHEST {
+            self.overflow += 1;
+            return;
+        }
+        *self.slot(index_of(value)) += 1;
+        self.count += 1;
+    }
+
+    /// How many values were counted, overflow apart.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many values lay above the shape.
+    #[must_use]
+    pub const fn overflow(&self) -> u64 {
+        self.overflow
+    }
+
+    /// Whether nothing at all was counted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0 && self.overflow == 0
+    }
+
+    /// Adds another histogram. On an error nothing has changed.
+    pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
+        let count = self.count.checked_add(other.count).ok_or(HistogramError::TooMany)?;
+        let overflow = self.overflow.checked_add(other.overflow).ok_or(HistogramError::TooMany)?;
+        // No single count exceeds its histogram's total, so the sums below cannot overflow once the total fits.
+        for (bucket, n) in other.buckets() {
+            *self.slot(bucket) += n;
+        }
+        (self.count, self.overflow) = (count, overflow);
+        Ok(())
+    }
+
+    /// Adds the histogram that `bytes` hold in V2 form and `overflow` values above the shape.
+    ///
+    /// `total` is the number of values that the sender declared beside the bytes. On an error nothing has
+    /// changed. Memory grows by what the shape allows (184 KiB), whatever the bytes claim.
+    pub fn add_v2(&mut self, bytes: &[u8], total: u64, overflow: u64) -> Result<(), HistogramError> {
+        let payload = v2::payload(bytes)?;
+        let count = self.count.checked_add(total).ok_or(HistogramError::TooMany)?;
+        let all_overflow = self.overflow.checked_add(overflow).ok_or(HistogramError::TooMany)?;
+        let (mut walk, mut sum) = (v2::Walk::new(payload), 0_u64);
+        let outcome = loop {
+            match walk.next() {
+                None if sum == total => break Ok(()),
+                None => break Err(HistogramError::Total),
+                Some(Err(error)) => break Err(error),
+                // Bounding the running sum by the declared total bounds every count, so nothing overflows below.
+                Some(Ok((bucket, n))) => match sum.checked_add(n).filter(|sum| *sum <= total) {
+                    Some(up) => {
+                        sum = up;
+                        *self.slot(bucket) += n;
+                    }
+                    None => break Err(HistogramError::Total),
+                },
+            }
+        };
+        match outcome {
+            Ok(()) => (self.count, self.overflow) = (count, all_overflow),
+            Err(_) => self.take_back(payload, sum),
+        }
+        outcome
+    }
+
+    /// Undoes the first `sum` values of a walk that failed.
+    fn take_back(&mut self, payload: &[u8], sum: u64) {
+        let mut left = sum;
+        for (bucket, n) in v2::Walk::new(payload).map_while(Result::ok) {
+            if left == 0 {
+                return;
+            }
+            *self.slot(bucket) -= n;
+            left -= n;
+        }
+    }
+
+    /// The histogram in V2 form, without its overflow count.
+    #[must_use]
+    pub fn to_v2(&self) -> Vec<u8> {
+        v2::encode(self.first, &self.counts)
+    }
+
+    /// The buckets that hold something, in rising order, as (index, count).
+    pub fn buckets(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        (self.first..).zip(self.counts.iter().copied()).filter(|(_, n)| *n > 0)
+    }
+
+    /// The value at quantile `q` (0 to 1): the highest value of the bucket in which the rank `⌈q·count⌉` lies.
+    /// Values above the shape take the last ranks and are reported as [`HIGHEST`]. Zero when empty.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> u64 {
+        let all = self.count.saturating_add(self.overflow);
+        let rank = ((q.clamp(0.0, 1.0) * all as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (bucket, n) in self.buckets() {
+            seen += n;
+            if seen >= rank {
+                return highest_of(bucket);
+            }
+        }
+        if self.overflow > 0 { HIGHEST } else { 0 }
+    }
+
+    /// The lowest value of the first bucket that holds something.
+    #[must_use]
+    pub fn min(&self) -> u64 {
+        self.buckets().next().map_or(0, |(bucket, _)| lowest_of(bucket))
+    }
+
+    /// The highest value of the last bucket that holds something; [`HIGHEST`] when values lay above the shape.
+    #[must_use]
+    pub fn max(&self) -> u64 {
+        self.quantile(1.0)
+    }
+
+    /// The mean over the middles of the buckets, overflow left out.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
+        let sum: f64 = self.buckets().map(|(bucket, n)| middle_of(bucket) * n as f64).sum();
+        sum / self.count.max(1) as f64
+    }
+
+    /// The standard deviation over the middles of the buckets, overflow left out.
+    #[must_use]
+    pub fn stddev(&self) -> f64 {
+        let mean = self.mean();
+        let squares: f64 = self.buckets().map(|(b, n)| (middle_of(b) - mean).powi(2) * n as f64).sum();
+        (squares / self.count.max(1) as f64).sqrt()
+    }
+
+    /// The mode: the lowest and the highest value of the fullest bucket. `None` when empty.
+    #[must_use]
+    pub fn mode(&self) -> Option<(u64, u64)> {
+        let fullest = self.buckets().max_by_key(|(bucket, n)| (*n, std::cmp::Reverse(*bucket)))?;
+        Some((lowest_of(fullest.0), highest_of(fullest.0)))
+    }
+
+    /// The count of a bucket, for adding to; grows the stretch when the bucket lies outside.
+    fn slot(&mut self, bucket: usize) -> &mut u64 {
+        let at = bucket.wrapping_sub(self.first);
+        if at >= self.counts.len() {
+            self.grow_to(bucket);
+        }
+        &mut self.counts[bucket - self.first]
+    }
+
+    #[cold]
+    fn grow_to(&mut self, bucket: usize) {
+        if self.counts.is_empty() {
+            self.first = bucket - bucket % GROWTH;
+        }
+        if bucket < self.first {
+            let first = bucket - bucket % GROWTH;
+            let missing = self.first - first;
+            self.counts.splice(0..0, std::iter::repeat_n(0, missing));
+            self.first = first;
+        } else if bucket - self.first >= self.counts.len() {
+            let length = (bucket - self.first + 1).next_multiple_of(GROWTH).min(BUCKETS - self.first);
+            self.counts.resize(length, 0);
+        }
+    }
+}
+
+/// Equal when the same values were counted, however the memory lies.
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        self.overflow == other.overflow && self.buckets().eq(other.buckets())
+    }
+}
+
+impl Eq for Histogram {}
+
+impl fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, overflow, .. } = self;
+        write!(f, "Histogram({count} values, {overflow} above, p50 {}, max {})", self.quantile(0.5), self.max())
+    }
+}
+
+/// The bucket of a value: linear below 2048, then 1024 buckets to every doubling.
+const fn index_of(value: u64) -> usize {
+    let doubling = (u64::BITS - (value | (2 * HALF - 1)).leading_zeros() - HALF.ilog2() - 1) as u64;
+    ((doubling * HALF) + (value >> doubling)) as usize
+}
+
+/// The lowest value that falls into a bucket.
+#[must_use]
+pub const fn lowest_of(bucket: usize) -> u64 {
+    let bucket = bucket as u64;
+    if bucket < 2 * HALF {
+        return bucket;
+    }
+    let doubling = bucket / HALF - 1;
+    (bucket % HALF + HALF) << doubling
+}
+
+/// The highest value that falls into a bucket.
+#[must_use]
+pub const fn highest_of(bucket: usize) -> u64 {
+    lowest_of(bucket + 1) - 1
+}
+
+const fn middle_of(bucket: usize) -> f64 {
+    let (low, high) = (lowest_of(bucket), highest_of(bucket));
+    if low == high { low as f64 } else { (low + (high - low).div_ceil(2)) as f64 }
+}
+
+mod v2;
+
+/// The largest value with a bucket: one hour in microseconds.
+pub const HIGHEST: u64 = 3_600_000_000;
+/// Buckets to every doubling: half of the smallest power of two above 2·10³ (3 significant digits).
+const HALF: u64 = 1024;
+/// How many buckets the shape has, as the reference counts them.
+pub const BUCKETS: usize = 23 * HALF as usize;
+/// Memory grows in steps of this many buckets.
+const GROWTH: usize = 128;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! HdrHistogram's V2 form: a header of 40 bytes, then zig-zag LEB128 numbers. A positive number is the count of
+//! the next bucket, a negative one skips that many empty buckets, zero is one empty bucket.
+//! Source of the format: <https://github.com/HdrHistogram/HdrHistogram> (`encodeIntoByteBuffer`).
+
+use super::{BUCKETS, HIGHEST, HistogramError};
+
+/// Writes the counts of a stretch that begins at bucket `first`.
+pub(super) fn encode(first: usize, counts: &[u64]) -> Vec<u8> {
+    let used = counts.iter().rposition(|n| *n > 0).map_or(0, |last| last + 1);
+    let mut bytes = Vec::with_capacity(HEADER + used);
+    bytes.extend_from_slice(&header(0));
+    let mut empty = if used == 0 { 1 } else { first as i64 };
+    for n in &counts[..used] {
+        if *n == 0 {
+            empty += 1;
+            continue;
+        }
+        put_empty(&mut bytes, empty);
+        empty = 0;
+        // A count above 2⁶³ cannot be written; nothing counts that many things one by one.
+        put(&mut bytes, i64::try_from(*n).unwrap_or(i64::MAX));
+    }
+    put_empty(&mut bytes, empty);
+    let length = u32::try_from(bytes.len() - HEADER).unwrap_or(u32::MAX);
+    bytes[..HEADER].copy_from_slice(&header(length));
+    bytes
+}
+
+/// The payload behind a header that is ours.
+pub(super) fn payload(bytes: &[u8]) -> Result<&[u8], HistogramError> {
+    let (head, payload) = bytes.split_at_checked(HEADER).ok_or(HistogramError::Header)?;
+    let length = u32::try_from(payload.len()).map_err(|_| HistogramError::Length)?;
+    if head[..4] != COOKIE.to_be_bytes() || head[8..] != header(0)[8..] {
+        return Err(HistogramError::Header);
+    }
+    if head[4..8] == length.to_be_bytes() { Ok(payload) } else { Err(HistogramError::Length) }
+}
+
+/// Walks a payload as (bucket, count), allocating nothing; ends at the first thing that does not fit the shape.
+pub(super) struct Walk<'a> {
+    rest: &'a [u8],
+    bucket: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(payload: &'a [u8]) -> Self {
+        Self { rest: payload, bucket: 0 }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<(usize, u64), HistogramError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.rest.is_empty() {
+            let Some(number) = take(&mut self.rest) else { return Some(Err(HistogramError::Length)) };
+            let bucket = self.bucket;
+            let passed = if number < 0 { number.unsigned_abs() } else { 1 };
+            self.bucket = match usize::try_from(passed).ok().and_then(|n| bucket.checked_add(n)) {
+                Some(next) if next <= BUCKETS => next,
+                _ => return Some(Err(HistogramError::OutOfShape)),
+            };
+            if number > 0 {
+                return Some(Ok((bucket, number.unsigned_abs())));
+            }
+        }
+        None
+    }
+}
+
+fn header(payload: u32) -> [u8; HEADER] {
+    let mut head = [0; HEADER];
+    head[..4].copy_from_slice(&COOKIE.to_be_bytes());
+    head[4..8].copy_from_slice(&payload.to_be_bytes());
+    head[12..16].copy_from_slice(&3_u32.to_be_bytes());
+    head[16..24].copy_from_slice(&1_u64.to_be_bytes());
+    head[24..32].copy_from_slice(&HIGHEST.to_be_bytes());
+    head[32..].copy_from_slice(&1.0_f64.to_be_bytes());
+    head
+}
+
+fn put_empty(bytes: &mut Vec<u8>, empty: i64) {
+    match empty {
+        0 => {}
+        1 => put(bytes, 0),
+        n => put(bytes, -n),
+    }
+}
+
+/// LEB128 of the zig-zag form in at most 9 bytes: the ninth carries 8 bits.
+fn put(bytes: &mut Vec<u8>, number: i64) {
+    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    for _ in 0..8 {
+        if rest < 0x80 {
+            break;
+        }
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
+
+fn take(bytes: &mut &[u8]) -> Option<i64> {
+    let mut value = 0_u64;
+    for place in 0..9 {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = if place == 8 { u64::from(*byte) } else { u64::from(byte & 0x7f) };
+        value |= bits << (7 * place);
+        if place == 8 || byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+}
+
+/// V2 (`0x1c849303`) with words of variable length (`0x10`).
+const COOKIE: u32 = 0x1c84_9313;
+const HEADER: usize = 40;

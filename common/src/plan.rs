@@ -1,0 +1,237 @@
+//! The plan: what a load test is, checked and complete. Every value of these types makes sense; a text that
+//! does not is refused at the door with every problem at once.
+
+use std::time::Duration;
+
+use crate::rate::Rate;
+use crate::threshold::Threshold;
+
+mod url;
+
+pub use url::{BaseUrl, Scheme};
+
+/// A valid description of a test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The name under which runs of the plan are kept.
+    pub name: String,
+    /// The root of everything random in the run.
+    pub seed: u64,
+    /// How long after the last due time waiting and unfinished requests may go on.
+    pub drain: Duration,
+    /// An arrival that could not be started within this time after it was due is skipped and counted.
+    pub max_lateness: Duration,
+    /// What is shot at.
+    pub target: Target,
+    /// Who shoots.
+    pub agents: Agents,
+    /// Streams of work that run side by side; at least one, names are unique.
+    pub scenarios: Vec<Scenario>,
+    /// The rules that make the run pass or fail.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// The service under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Where every step's path is appended.
+    pub base_url: BaseUrl,
+    /// From the first byte sent to the last byte received; for steps that name none of their own.
+    pub timeout: Duration,
+    /// Headers of every request, lower-case names. Already merged into every [`Step::headers`].
+    pub headers: Vec<(String, String)>,
+    /// The protocol spoken.
+    pub http: HttpVersion,
+    /// Whether each request carries `x-stampede-arrival: SCENARIO:NUMBER`.
+    pub identify: bool,
+    /// How the target's certificate is checked; meaningless for [`Scheme::Http`].
+    pub tls: Tls,
+}
+
+/// The protocol spoken with the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum HttpVersion {
+    /// HTTP/1.1, one request at a time on a connection.
+    #[default]
+    Http1,
+    /// HTTP/2, many requests on a connection.
+    Http2,
+}
+
+/// How the target's certificate is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM text with certificates that are trusted besides the system's.
+    pub ca: Option<String>,
+    /// Whether the certificate is verified at all.
+    pub verify: bool,
+}
+
+/// The agents of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Agents {
+    /// How many agents the run waits for; `None`: one agent inside the controller.
+    pub expect: Option<u32>,
+    /// How exactly arrivals are released.
+    pub pacing: Pacing,
+}
+
+/// How exactly arrivals are released, and at what cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Pacing {
+    /// Within microseconds of their due time.
+    #[default]
+    Precise,
+    /// Within a millisecond, for a third of the processor time.
+    Economy,
+}
+
+/// One stream of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// Unique in the plan; of `A-Z a-z 0-9 _ -`, so that metrics can be dotted.
+    pub name: String,
+    /// How much.
+    pub load: Load,
+    /// Requests under way at one time, per agent; 1 to 100,000.
+    pub max_in_flight: u32,
+    /// What happens to an arrival beyond `max_in_flight`.
+    pub overload: Overload,
+    /// The requests of one iteration; exactly one in this version.
+    pub steps: Vec<Step>,
+}
+
+/// How much load a scenario makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Load {
+    /// Open model: arrivals come however slowly the target answers.
+    Rate(RateLoad),
+}
+
+/// Arrivals per second over time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RateLoad {
+    /// One after the other; at least one, and at least one rate above zero.
+    pub stages: Vec<Stage>,
+    /// How arrivals are spread within the rate.
+    pub arrivals: Arrivals,
+}
+
+/// A piece of a load: the rate goes in a straight line from `from` to `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// Rate at the stage's beginning.
+    pub from: Rate,
+    /// Rate at the stage's end; equal to `from` for a hold.
+    pub to: Rate,
+    /// Above zero; at most a day for a ramp.
+    pub duration: Duration,
+}
+
+/// How arrivals are spread within the rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Arrivals {
+    /// Equal distances.
+    #[default]
+    Even,
+    /// Random distances, as from many independent users.
+    Poisson,
+}
+
+/// What happens to an arrival when `max_in_flight` requests are under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overload {
+    /// It waits for a free slot, and its wait counts in response time.
+    #[default]
+    Queue,
+    /// It is skipped and counted.
+    Skip,
+}
+
+/// One request of an iteration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The name under which it is reported.
+    pub name: String,
+    /// The request's method.
+    pub method: Method,
+    /// Path and query, from the first `/`; appended to the target's base URL.
+    pub path: String,
+    /// Every header of the request: the target's and the step's, the step's win. Lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// Sent as written; never with HEAD.
+    pub body: Option<String>,
+    /// What makes the answer good.
+    pub expect: Expect,
+    /// From the first byte sent to the last byte received.
+    pub timeout: Duration,
+}
+
+/// What makes an answer good.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expect {
+    /// Good statuses, ascending; empty: every status below 400.
+    pub status: Vec<u16>,
+}
+
+/// A request's method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Method {
+    /// GET
+    #[default]
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+    /// OPTIONS
+    Options,
+}
+
+impl Plan {
+    /// How long the longest scenario runs, without the drain.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.scenarios.iter().map(|scenario| scenario.load.duration()).max().unwrap_or_default()
+    }
+}
+
+impl Load {
+    /// How long the load lasts.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        match self {
+            Self::Rate(load) => load.stages.iter().map(|stage| stage.duration).sum(),
+        }
+    }
+}
+
+impl Expect {
+    /// Whether an answer with this status is good.
+    #[must_use]
+    pub fn is_good(&self, status: u16) -> bool {
+        if self.status.is_empty() { status < 400 } else { self.status.binary_search(&status).is_ok() }
+    }
+}
+
+impl Method {
+    /// As it stands in the request line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+        }
+    }
+}

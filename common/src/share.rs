@@ -1,0 +1,26 @@
+//! Shares: which lanes an agent owns, from when on.
+
+use crate::arrivals::Due;
+use crate::lane::{LaneSet, lane_of};
+use crate::time::RunTime;
+
+/// From schedule time `from` on, these lanes are yours.
+///
+/// `from` is compared with due times, which are arithmetic, so no clock error can double or lose an arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which dealing this belongs to; every change of ownership has a higher one.
+    pub epoch: u32,
+    /// The first due time for which it holds.
+    pub from: RunTime,
+    /// The lanes owned.
+    pub lanes: LaneSet,
+}
+
+impl Share {
+    /// Whether this share, while it is the newest one that applies, owns the arrival.
+    #[must_use]
+    pub fn owns(&self, due: Due) -> bool {
+        due.at >= self.from && self.lanes.contains(lane_of(due.k))
+    }
+}
