@@ -17,6 +17,9 @@ pub mod share;
 pub mod pacer;
 pub mod outcome;
 pub mod histogram;
+pub mod timeline;
+pub mod measured;
+pub mod clock;
 
 #[cfg(test)]
 mod fixture;

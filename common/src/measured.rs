@@ -1,0 +1,250 @@
+//! What was measured: counters and histograms per series, tallies per scenario.
+//!
+//! One type from the engine's recorder to the report. Adding is exact, commutative and associative, so threads,
+//! intervals and agents may be merged in any order.
+
+use crate::histogram::{Histogram, HistogramError};
+use crate::outcome::Outcome;
+use crate::pacer::SkipReason;
+use crate::plan::Plan;
+use crate::timeline::Timeline;
+use std::collections::BTreeMap;
+
+/// What became of a scenario's arrivals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Requests handed to the client. Counted before the first byte goes out.
+    pub started: u64,
+    /// Those of them that ended with an outcome.
+    pub finished: u64,
+    /// Those of them that were still under way when the run ended.
+    pub abandoned: u64,
+    /// Skipped: the generator was late by more than `max_lateness`.
+    pub late: u64,
+    /// Skipped: no free slot.
+    pub overload: u64,
+    /// Skipped: no valid lease.
+    pub no_lease: u64,
+    /// Skipped: the run was stopped.
+    pub stopped: u64,
+}
+
+/// What one series (scenario, step) measured. Times in microseconds, sizes in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Series {
+    /// Requests by outcome, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// Responses by status code.
+    pub status: BTreeMap<u16, u64>,
+    /// Bytes received, heads included.
+    pub bytes_in: u64,
+    /// Bytes sent, heads included.
+    pub bytes_out: u64,
+    /// First byte handed to the socket until last byte of the answer.
+    pub service_time: Histogram,
+    /// Due until first byte handed to the socket.
+    pub send_lag: Histogram,
+    /// First byte handed to the socket until first byte of the answer.
+    pub ttfb: Histogram,
+    /// Making a connection, where a request had to.
+    pub connect_time: Histogram,
+    /// Sizes of response bodies in bytes.
+    pub size: Histogram,
+    /// By due time; carries the response times (due until last byte of the answer).
+    pub timeline: Timeline,
+}
+
+/// Everything that was measured, over all scenarios.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// By the scenario's number in the plan.
+    pub tallies: Vec<Tally>,
+    /// By the series' number: see [`series_of`].
+    pub series: Vec<Series>,
+    /// Due until released, in microseconds, of the arrivals that found a slot at once: the generator's own
+    /// lateness, with nothing of the target in it.
+    pub release_lag: Histogram,
+}
+
+/// The closed list of a plan's series, as (scenario, step) numbers; a series is known by its place here.
+#[must_use]
+pub fn series_of(plan: &Plan) -> Vec<(usize, usize)> {
+    let steps = |(number, scenario): (usize, &crate::plan::Scenario)| {
+        (0..scenario.steps.len()).map(move |step| (number, step)).collect::<Vec<_>>()
+    };
+    plan.scenarios.iter().enumerate().flat_map(steps).collect()
+}
+
+impl Measured {
+    /// Nothing measured yet, with room for every scenario and series of the plan.
+    #[must_use]
+    pub fn for_plan(plan: &Plan) -> Self {
+        Self::sized(plan.scenarios.len(), series_of(plan).len())
+    }
+
+    /// Nothing measured yet, for this many scenarios and series.
+    #[must_use]
+    pub fn sized(scenarios: usize, series: usize) -> Self {
+        Self {
+            tallies: vec![Tally::default(); scenarios],
+            series: vec![Series::default(); series],
+            release_lag: Histogram::new(),
+        }
+    }
+
+    /// Adds what another part measured under the same plan.
+    pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
+        for (own, more) in self.tallies.iter_mut().zip(&other.tallies) {
+            *own = own.plus(more)?;
+        }
+        for (own, more) in self.series.iter_mut().zip(&other.series) {
+            own.add(more)?;
+        }
+        self.release_lag.add(&other.release_lag)
+    }
+
+    /// Takes everything out and leaves nothing, with the same room.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let empty = Self::sized(self.tallies.len(), self.series.len());
+        std::mem::replace(self, empty)
+    }
+
+    /// Whether there is anything to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::sized(self.tallies.len(), self.series.len())
+    }
+}
+
+impl Tally {
+    /// Counts a skipped arrival.
+    pub fn skip(&mut self, reason: SkipReason) {
+        *match reason {
+            SkipReason::Late => &mut self.late,
+            SkipReason::Overload => &mut self.overload,
+            SkipReason::NoLease => &mut self.no_lease,
+            SkipReason::Stopped => &mut self.stopped,
+        } += 1;
+    }
+
+    /// Skipped for any reason.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.late + self.overload + self.no_lease + self.stopped
+    }
+
+    /// Arrivals of which it is known what became of them: started or skipped.
+    #[must_use]
+    pub const fn resolved(&self) -> u64 {
+        self.started + self.skipped()
+    }
+
+    /// The sum, checked.
+    pub fn plus(&self, other: &Self) -> Result<Self, HistogramError> {
+        let mut sum = self.counters();
+        for (own, more) in sum.iter_mut().zip(other.counters()) {
+            *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
+        }
+        Ok(Self::from_counters(sum))
+    }
+
+    /// The counters in a fixed order, for the wire.
+    #[must_use]
+    pub const fn counters(&self) -> [u64; 7] {
+        let Self { started, finished, abandoned, late, overload, no_lease, stopped } = *self;
+        [started, finished, abandoned, late, overload, no_lease, stopped]
+    }
+
+    /// The inverse of [`Tally::counters`].
+    #[must_use]
+    pub const fn from_counters(counters: [u64; 7]) -> Self {
+        let [started, finished, abandoned, late, overload, no_lease, stopped] = counters;
+        Self { started, finished, abandoned, late, overload, no_lease, stopped }
+    }
+}
+
+impl Series {
+    /// Adds what the same series measured elsewhere.
+    pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
+        for (own, more) in self.outcomes.iter_mut().zip(other.outcomes) {
+            *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
+        }
+        for (status, more) in &other.status {
+            let own = self.status.entry(*status).or_default();
+            *own = own.checked_add(*more).ok_or(HistogramError::TooMany)?;
+        }
+        self.bytes_in = self.bytes_in.checked_add(other.bytes_in).ok_or(HistogramError::TooMany)?;
+        self.bytes_out = self.bytes_out.checked_add(other.bytes_out).ok_or(HistogramError::TooMany)?;
+        self.service_time.add(&other.service_time)?;
+        self.send_lag.add(&other.send_lag)?;
+        self.ttfb.add(&other.ttfb)?;
+        self.connect_time.add(&other.connect_time)?;
+        self.size.add(&other.size)?;
+        self.timeline.merge(&other.timeline)
+    }
+
+    /// Requests that ended.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+
+    /// Those of them that were errors of the target.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        let error = |outcome: &Outcome| outcome.is_error();
+        Outcome::ALL.into_iter().filter(error).map(|outcome| self.outcomes[outcome.index()]).sum()
+    }
+
+    /// Response times over the whole run. Sums that would not fit were refused when they came in.
+    #[must_use]
+    pub fn response_time(&self) -> Histogram {
+        let mut whole = Histogram::new();
+        for (_, bucket) in self.timeline.iter() {
+            whole.add(&bucket.response_time).unwrap_or_default();
+        }
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::RunTime;
+    use proptest::prelude::*;
+
+    fn any_measured() -> impl Strategy<Value = Measured> {
+        let request = (0..13_usize, 100_u16..600, 0_u64..5_000_000, 0_u64..100);
+        prop::collection::vec(request, 0..40).prop_map(|requests| {
+            let mut measured = Measured::sized(1, 1);
+            for (outcome, status, time, second) in requests {
+                let series = &mut measured.series[0];
+                series.outcomes[outcome] += 1;
+                *series.status.entry(status).or_default() += 1;
+                series.service_time.record(time);
+                series.timeline.at(RunTime::from_nanos(second * 1_000_000_000)).response_time.record(time);
+                measured.release_lag.record(time / 1000);
+                measured.tallies[0].started += 1;
+            }
+            measured
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn merging_commutes_and_associates(a in any_measured(), b in any_measured(), c in any_measured()) {
+            let sum = |parts: [&Measured; 3]| {
+                let mut sum = Measured::sized(1, 1);
+                parts.into_iter().for_each(|part| sum.add(part).unwrap());
+                sum
+            };
+            prop_assert_eq!(sum([&a, &b, &c]), sum([&c, &a, &b]));
+            let mut right = b.clone();
+            right.add(&c).unwrap();
+            let mut nested = a.clone();
+            nested.add(&right).unwrap();
+            prop_assert_eq!(nested, sum([&a, &b, &c]));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Time series by due time: what became of the arrivals that were due in each stretch of the run.
+//!
+//! A bucket's place is a pure function of the due time, so no clock is involved and any two timelines merge
+//! exactly. Buckets are one second wide; a long run is coarsened by merging neighbours, which loses resolution and
+//! never a count, so that memory is bounded.
+
+use crate::histogram::{Histogram, HistogramError};
+use crate::time::RunTime;
+use std::collections::BTreeMap;
+
+/// What became of the arrivals of one stretch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Requests that were started.
+    pub started: u64,
+    /// Requests that ended.
+    pub finished: u64,
+    /// Those of them that were errors of the target.
+    pub errors: u64,
+    /// Response times in microseconds.
+    pub response_time: Histogram,
+}
+
+/// Buckets by due time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// Width of every bucket in seconds, a power of two.
+    width_s: u64,
+    /// By the second at which they begin, a multiple of the width.
+    buckets: BTreeMap<u64, Bucket>,
+}
+
+impl Default for Timeline {
+    fn default() -> Self {
+        Self { width_s: 1, buckets: BTreeMap::new() }
+    }
+}
+
+impl Timeline {
+    /// The bucket in which `due` lies.
+    pub fn at(&mut self, due: RunTime) -> &mut Bucket {
+        self.at_second(due.second())
+    }
+
+    /// The width of the buckets in seconds.
+    #[must_use]
+    pub const fn width_s(&self) -> u64 {
+        self.width_s
+    }
+
+    /// The buckets by the second at which they begin.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &Bucket)> {
+        self.buckets.iter().map(|(start, bucket)| (*start, bucket))
+    }
+
+    /// Adds a bucket that begins at `start_s` and is `width_s` wide.
+    pub fn add(&mut self, start_s: u64, width_s: u64, bucket: &Bucket) -> Result<(), HistogramError> {
+        self.coarsen_to(width_s)?;
+        self.at_second(start_s).add(bucket)
+    }
+
+    /// Adds every bucket of another timeline.
+    pub fn merge(&mut self, other: &Self) -> Result<(), HistogramError> {
+        self.coarsen_to(other.width_s)?;
+        other.iter().try_for_each(|(start, bucket)| self.add(start, other.width_s, bucket))
+    }
+
+    fn coarsen_to(&mut self, width_s: u64) -> Result<(), HistogramError> {
+        while self.width_s < width_s.min(WIDTH_S_MAX) {
+            self.coarsen()?;
+        }
+        Ok(())
+    }
+
+    fn at_second(&mut self, second: u64) -> &mut Bucket {
+        let start = second - second % self.width_s;
+        if self.buckets.len() >= BUCKETS_MAX && !self.buckets.contains_key(&start) {
+            // Sums that would overflow 64 bits are refused where they come in, so this merge cannot fail.
+            if self.coarsen().is_ok() {
+                return self.at_second(second);
+            }
+        }
+        self.buckets.entry(start).or_default()
+    }
+
+    fn coarsen(&mut self) -> Result<(), HistogramError> {
+        self.width_s *= 2;
+        let fine = std::mem::take(&mut self.buckets);
+        for (start, bucket) in fine {
+            self.buckets.entry(start - start % self.width_s).or_default().add(&bucket)?;
+        }
+        Ok(())
+    }
+}
+
+impl Bucket {
+    fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
+        self.response_time.add(&other.response_time)?;
+        for (own, more) in
+            [(&mut self.started, other.started), (&mut self.finished, other.finished), (&mut self.errors, other.errors)]
+        {
+            *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
+        }
+        Ok(())
+    }
+}
+
+/// More buckets than this are merged in pairs: 20 minutes at one second, a day at 128 s.
+pub const BUCKETS_MAX: usize = 1200;
+/// No bucket is wider than this (194 days): a wider claim of a peer is taken as this.
+const WIDTH_S_MAX: u64 = 1 << 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn seconds(s: u64) -> RunTime {
+        RunTime::from_nanos(s * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_day_takes_bounded_memory_and_loses_no_count() {
+        let mut timeline = Timeline::default();
+        for second in 0..86_400 {
+            timeline.at(seconds(second)).started += 3;
+        }
+        assert!(timeline.iter().count() <= BUCKETS_MAX);
+        assert_eq!(timeline.width_s(), 128);
+        assert_eq!(timeline.iter().map(|(_, bucket)| bucket.started).sum::<u64>(), 3 * 86_400);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_order_free_whatever_the_widths(
+            dues in prop::collection::vec(0_u64..5_000, 1..60), split in 0_usize..60, doublings in 0_u32..5
+        ) {
+            let of = |dues: &[u64]| {
+                let mut timeline = Timeline::default();
+                for due in dues {
+                    let bucket = timeline.at(seconds(*due));
+                    bucket.started += 1;
+                    bucket.response_time.record(*due);
+                }
+                timeline
+            };
+            let (left, right) = dues.split_at(split.min(dues.len()));
+            let mut coarse = of(right);
+            (0..doublings).for_each(|_| coarse.coarsen().unwrap());
+            let (mut one, mut two) = (of(left), coarse.clone());
+            one.merge(&coarse).unwrap();
+            two.merge(&of(left)).unwrap();
+            prop_assert_eq!(&one, &two);
+            prop_assert_eq!(one.iter().map(|(_, b)| b.response_time.count()).sum::<u64>(), dues.len() as u64);
+        }
+    }
+}
