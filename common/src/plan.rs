@@ -3,12 +3,26 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
 use crate::rate::Rate;
 use crate::threshold::Threshold;
 
+mod check;
+mod headers;
+mod problem;
+mod read;
+mod scenario;
+mod schema;
+mod shape;
 mod url;
+mod written;
 
-pub use url::{BaseUrl, Scheme};
+pub use problem::{Problem, Problems};
+pub use schema::{keys, schema};
+pub use url::{BaseUrl, BaseUrlError, Scheme};
 
 /// A valid description of a test.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,12 +63,14 @@ pub struct Target {
 }
 
 /// The protocol spoken with the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
 pub enum HttpVersion {
     /// HTTP/1.1, one request at a time on a connection.
     #[default]
+    #[serde(rename = "1.1")]
     Http1,
     /// HTTP/2, many requests on a connection.
+    #[serde(rename = "2")]
     Http2,
 }
 
@@ -77,7 +93,8 @@ pub struct Agents {
 }
 
 /// How exactly arrivals are released, and at what cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Pacing {
     /// Within microseconds of their due time.
     #[default]
@@ -129,7 +146,8 @@ pub struct Stage {
 }
 
 /// How arrivals are spread within the rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Arrivals {
     /// Equal distances.
     #[default]
@@ -139,7 +157,8 @@ pub enum Arrivals {
 }
 
 /// What happens to an arrival when `max_in_flight` requests are under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Overload {
     /// It waits for a free slot, and its wait counts in response time.
     #[default]
@@ -175,7 +194,8 @@ pub struct Expect {
 }
 
 /// A request's method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// GET
     #[default]
@@ -194,7 +214,21 @@ pub enum Method {
     Options,
 }
 
+/// SHA-256 of a plan's text: agents and controller compare it before the first request.
+#[must_use]
+pub fn hash(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
 impl Plan {
+    /// Reads a plan from the TOML text of `file`; the name is only used in problems.
+    ///
+    /// # Errors
+    /// Every [`Problem`] of the text at once.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
+        read::plan(text).map_err(|faults| Problems::locate(file, text, faults))
+    }
+
     /// How long the longest scenario runs, without the drain.
     #[must_use]
     pub fn duration(&self) -> Duration {
@@ -235,3 +269,6 @@ impl Method {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -276,10 +276,12 @@ impl FromStr for Metric {
         let (scenario, measure) = match parts[..] {
             [measure] => (None, read_measure(measure, None)?),
             [scenario, share] if is_share(share) => (Some(scenario), read_measure(share, None)?),
-            [share, stat] if is_share(share) && STATS.iter().any(|known| known.name() == stat) => {
+            [share, stat] if is_share(share) && is_stat(stat) => {
                 return Err(MetricError::NotATime(share.to_owned()));
             }
-            [time, stat] if is_time(time) => (None, read_measure(time, Some(stat))?),
+            [time, stat] if is_time(time) || is_nearly_time(time) || is_stat(stat) => {
+                (None, read_measure(time, Some(stat))?)
+            }
             [scenario, measure] => (Some(scenario), read_measure(measure, None)?),
             [scenario, measure, stat] => (Some(scenario), read_measure(measure, Some(stat))?),
             _ => return Err(MetricError::Form),
@@ -402,6 +404,14 @@ fn is_time(name: &str) -> bool {
     TIMES.iter().any(|time| time.name() == name)
 }
 
+fn is_nearly_time(name: &str) -> bool {
+    nearest(name, TIMES.map(Time::name)).is_some()
+}
+
+fn is_stat(name: &str) -> bool {
+    STATS.iter().any(|stat| stat.name() == name)
+}
+
 fn read_measure(measure: &str, stat: Option<&str>) -> Result<Measure, MetricError> {
     if is_share(measure) {
         return match stat {
@@ -442,3 +452,6 @@ const UNITS: [(&str, Unit, i8); 5] = [
 const HIGHEST_TIME_US: f64 = 3_600e6;
 const METRIC_FORM: &str =
     "write a metric like `response_time.p99` or `SCENARIO.error_rate`: [SCENARIO.]MEASURE[.STATISTIC]";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! From the written plan to the valid one: every rule that types cannot express, all problems at once.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::problem::{Fault, quoted};
+use super::shape::MOST_FAULTS;
+use super::url::is_path;
+use super::{Agents, BaseUrl, Plan, Scheme, Target, Tls, headers, scenario, written};
+use crate::nearest::nearest;
+use crate::threshold::{Limit, Metric, Threshold};
+
+/// The valid plan, or what is wrong with the written one.
+///
+/// A missing required key is no fault here, because the walker over the shape has reported it; there is no
+/// plan then all the same.
+pub(super) fn check(written: &written::Plan) -> (Option<Plan>, Vec<Fault>) {
+    let mut faults = Faults::default();
+    let plan = plan(written, &mut faults);
+    let plan = plan.filter(|_| faults.list.is_empty());
+    (plan, faults.list)
+}
+
+/// The problems found so far, up to [`MOST_FAULTS`].
+#[derive(Default)]
+pub(super) struct Faults {
+    list: Vec<Fault>,
+}
+
+impl Faults {
+    /// Notes a problem.
+    pub(super) fn add(&mut self, span: Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+        if self.list.len() < MOST_FAULTS {
+            self.list.push(Fault::new(span, message, help));
+        }
+    }
+
+    /// The value, or `None` and its problem (what is wrong, what is allowed) noted under the key's name.
+    pub(super) fn take<T, W: Into<String>, H: Into<String>>(
+        &mut self,
+        key: &str,
+        span: Range<usize>,
+        value: Result<T, (W, H)>,
+    ) -> Option<T> {
+        value.map_err(|(what, help)| self.add(span, format!("`{key}`: {}", what.into()), help)).ok()
+    }
+
+    /// A duration above zero and at most `most`; the default when the key is absent.
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        written: Option<&Spanned<String>>,
+        default: Duration,
+        most: Duration,
+    ) -> Option<Duration> {
+        let Some(written) = written else { return Some(default) };
+        self.take(key, written.span(), read_duration(written.get_ref(), most))
+    }
+
+    /// A text without templates and references, which are not supported by this version: sent as they are
+    /// written they would silently be something else than was meant.
+    pub(super) fn no_template(&mut self, key: &str, text: &Spanned<String>) {
+        if let Some(mark) = TEMPLATE_MARKS.into_iter().find(|mark| text.get_ref().contains(mark)) {
+            let message = format!("`{key}`: `{mark}` is not supported by this version");
+            self.add(text.span(), message, "templates and references come later; write the value itself");
+        }
+    }
+}
+
+fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
+    let name = written.name.as_ref().and_then(|name| title("name", name, faults));
+    let written_target = written.target.as_ref();
+    let target = written_target.and_then(|written| target(written, faults));
+    // A broken target must not hide what is wrong in the scenarios.
+    let inherited = scenario::Inherited {
+        timeout: target.as_ref().map_or(DEFAULT_TIMEOUT, |target| target.timeout),
+        headers: target.as_ref().map_or(&[], |target| &target.headers),
+    };
+    let scenarios = scenario::scenarios(written.scenario.as_deref().unwrap_or_default(), &inherited, faults);
+    let names = scenario_names(written);
+    let thresholds: Vec<_> =
+        written.threshold.iter().flatten().map(|written| threshold(written, &names, faults)).collect();
+    let max_lateness =
+        faults.duration("max_lateness", written.max_lateness.as_ref(), DEFAULT_MAX_LATENESS, LONGEST_WAIT);
+    let timeouts = scenarios.iter().flatten().flat_map(|scenario| &scenario.steps).map(|step| step.timeout);
+    let default_drain = timeouts.max().unwrap_or_default() + DRAIN_MARGIN;
+    let drain = faults.duration("drain", written.drain.as_ref(), default_drain, LONGEST_DRAIN);
+    let agents = written.agents.as_ref();
+    Some(Plan {
+        name: name?,
+        seed: written.seed.unwrap_or_default(),
+        drain: drain?,
+        max_lateness: max_lateness?,
+        target: target?,
+        agents: Agents {
+            expect: agents.and_then(|agents| agents.expect),
+            pacing: agents.and_then(|agents| agents.pacing).unwrap_or_default(),
+        },
+        scenarios: scenarios.filter(|scenarios| !scenarios.is_empty())?,
+        thresholds: thresholds.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn target(written: &written::Target, faults: &mut Faults) -> Option<Target> {
+    let base_url = written.base_url.as_ref().and_then(|written| {
+        let read = written.get_ref().parse::<BaseUrl>().map_err(|error| (error.to_string(), error.remedy()));
+        faults.take("base_url", written.span(), read)
+    });
+    let timeout = faults.duration("timeout", written.timeout.as_ref(), DEFAULT_TIMEOUT, LONGEST_WAIT);
+    let headers = headers::read(written.headers.as_ref(), faults);
+    let tls = written.tls.as_ref();
+    let ca = tls.and_then(|tls| tls.get_ref().ca.as_ref());
+    if let Some(ca) = ca {
+        faults.take("ca", ca.span(), certificates(ca.get_ref()));
+    }
+    if let (Some(tls), Some(url)) = (tls, &base_url)
+        && url.scheme == Scheme::Http
+    {
+        let help = "leave it out, or write a base_url with https://";
+        faults.add(tls.span(), "`tls` has no meaning for a target with http://", help);
+    }
+    Some(Target {
+        base_url: base_url?,
+        timeout: timeout?,
+        headers,
+        http: written.http.unwrap_or_default(),
+        identify: written.identify.unwrap_or_default(),
+        tls: Tls {
+            ca: ca.map(|ca| ca.get_ref().clone()),
+            verify: tls.and_then(|tls| tls.get_ref().verify).unwrap_or(true),
+        },
+    })
+}
+
+fn threshold(
+    written: &written::Threshold,
+    scenarios: &HashSet<&str>,
+    faults: &mut Faults,
+) -> Option<Threshold> {
+    let metric = written.metric.as_ref().and_then(|written| {
+        let read = written.get_ref().parse::<Metric>().map_err(|error| (error.to_string(), error.remedy()));
+        let metric = faults.take("metric", written.span(), read)?;
+        let known = metric.scenario.as_deref().map_or(Ok(()), |name| known_scenario(name, scenarios));
+        faults.take("metric", written.span(), known).map(|()| metric)
+    });
+    let limit = written.limit.as_ref();
+    let read = limit.and_then(|written| {
+        let read = written.get_ref().parse::<Limit>().map_err(|error| (error.to_string(), error.remedy()));
+        faults.take("limit", written.span(), read)
+    });
+    let (metric, read) = (metric?, read?);
+    let both = Threshold::new(metric, read).map_err(|error| (error.to_string(), error.remedy()));
+    faults.take("limit", limit?.span(), both)
+}
+
+fn known_scenario(name: &str, scenarios: &HashSet<&str>) -> Result<(), (String, String)> {
+    if scenarios.contains(name) {
+        return Ok(());
+    }
+    let mut names: Vec<&str> = scenarios.iter().copied().collect();
+    names.sort_unstable();
+    let meant = nearest(name, names.iter().copied()).map(|name| format!("did you mean {}? ", quoted(name)));
+    let more = if names.len() > MOST_LISTED { ", …" } else { "" };
+    let listed: Vec<String> = names.iter().take(MOST_LISTED).map(|name| quoted(name)).collect();
+    let help = format!("{}scenarios: {}{more}", meant.unwrap_or_default(), listed.join(", "));
+    Err((format!("no scenario is named {}", quoted(name)), help))
+}
+
+fn scenario_names(written: &written::Plan) -> HashSet<&str> {
+    let scenarios = written.scenario.iter().flatten();
+    scenarios
+        .filter_map(|scenario| scenario.get_ref().name.as_ref())
+        .map(|name| name.get_ref().as_str())
+        .collect()
+}
+
+/// A name for people: anything printable.
+pub(super) fn title(key: &str, written: &Spanned<String>, faults: &mut Faults) -> Option<String> {
+    let name = written.get_ref();
+    let is_legal = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    let read = match name.chars().count() {
+        0..=LONGEST_TITLE if is_legal => Ok(name.clone()),
+        0..=LONGEST_TITLE => Err(("empty or with control characters", "write a printable name".to_owned())),
+        _ => Err(("too long", format!("at most {LONGEST_TITLE} characters"))),
+    };
+    faults.take(key, written.span(), read)
+}
+
+/// A request path with its query.
+pub(super) fn path(written: &Spanned<String>, faults: &mut Faults) -> Option<String> {
+    faults.no_template("path", written);
+    let path = written.get_ref();
+    let read = if !path.starts_with('/') {
+        Err((
+            "does not begin with `/`",
+            "write the path below the target's base_url, like \"/api/items?page=2\"",
+        ))
+    } else if path.contains('#') {
+        Err(("a fragment is never sent", "leave out what follows `#`, or write %23"))
+    } else if path.len() > LONGEST_PATH {
+        Err(("too long", "at most 8192 characters"))
+    } else if TEMPLATE_MARKS.iter().any(|mark| path.contains(mark)) || is_path(path) {
+        Ok(path.clone())
+    } else {
+        Err(("a character that cannot stand in a path", "percent-encode it, like %20 for a space"))
+    };
+    faults.take("path", written.span(), read)
+}
+
+fn read_duration(text: &str, most: Duration) -> Result<Duration, (&'static str, String)> {
+    match humantime::parse_duration(text) {
+        Err(_) => Err(("not a duration", "write a duration like \"500ms\", \"5s\" or \"1m30s\"".to_owned())),
+        Ok(Duration::ZERO) => Err(("a duration of nothing", "longer than zero".to_owned())),
+        Ok(duration) if duration > most => {
+            Err(("too long", format!("at most {}", humantime::format_duration(most))))
+        }
+        Ok(duration) => Ok(duration),
+    }
+}
+
+fn certificates(pem: &str) -> Result<(), (&'static str, &'static str)> {
+    let block = pem.split_once("-----BEGIN CERTIFICATE-----").map(|(_, block)| block);
+    match block.and_then(|block| block.split_once("-----END CERTIFICATE-----")) {
+        Some((base64, _)) if !base64.trim().is_empty() => Ok(()),
+        _ => Err((
+            "no PEM certificate",
+            "paste the text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----",
+        )),
+    }
+}
+
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_MAX_LATENESS: Duration = Duration::from_secs(1);
+/// What the drain adds to the longest timeout: requests that are sent last still end by their own timeout.
+const DRAIN_MARGIN: Duration = Duration::from_secs(2);
+/// The histograms hold times up to one hour.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3_600);
+/// Characters of a name for people.
+const LONGEST_TITLE: usize = 200;
+/// Bytes; longer request lines are refused by most servers.
+const LONGEST_PATH: usize = 8_192;
+/// Scenarios named in a message.
+const MOST_LISTED: usize = 20;
+/// How the design writes templates and references to secrets.
+const TEMPLATE_MARKS: [&str; 3] = ["{{", "${env:", "${file:"];

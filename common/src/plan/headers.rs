@@ -1,0 +1,69 @@
+//! Headers of requests: legal names and values, none that the client itself must write.
+
+use std::collections::HashSet;
+
+use super::check::Faults;
+use super::written;
+
+/// The written headers with lower-case names, ordered by name.
+pub(super) fn read(written: Option<&written::Headers>, faults: &mut Faults) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    let mut names = HashSet::new();
+    for (name, value) in written.into_iter().flatten() {
+        let lower = name.get_ref().to_ascii_lowercase();
+        let is_new = names.insert(lower.clone());
+        faults.take("headers", name.span(), check_name(&lower, is_new));
+        faults.no_template("headers", value);
+        faults.take("headers", value.span(), check_value(value.get_ref()));
+        headers.push((lower, value.get_ref().clone()));
+    }
+    headers
+}
+
+/// The target's headers and the step's; the step's win.
+pub(super) fn merge(target: &[(String, String)], step: Vec<(String, String)>) -> Vec<(String, String)> {
+    let is_kept = |name: &str| !step.iter().any(|(own, _)| own == name);
+    target.iter().filter(|(name, _)| is_kept(name)).cloned().chain(step.iter().cloned()).collect()
+}
+
+fn check_name(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
+    // RFC 9110, 5.6.2: a token.
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if lower.is_empty() || !lower.bytes().all(is_token) {
+        return Err(("not a header name".to_owned(), "letters, digits and `-`, like content-type"));
+    }
+    if OWN.contains(&lower) {
+        return Err((
+            format!("`{lower}` belongs to the client"),
+            "leave it out: it is written for each request",
+        ));
+    }
+    if !is_new {
+        return Err((format!("`{lower}` twice"), "case means nothing in header names: keep one"));
+    }
+    Ok(())
+}
+
+fn check_value(value: &str) -> Result<(), (&'static str, &'static str)> {
+    let is_legal = |byte: u8| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic();
+    if !value.bytes().all(is_legal) {
+        return Err(("a character that cannot stand in a header", "printable ASCII on one line"));
+    }
+    if value.trim() != value {
+        return Err(("space around a header's value", "leave it out: it is not sent"));
+    }
+    Ok(())
+}
+
+/// Framing and hop-by-hop headers (RFC 9110, 7.6.1), and the one of `identify`.
+const OWN: [&str; 9] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-stampede-arrival",
+];

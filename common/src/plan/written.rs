@@ -1,0 +1,190 @@
+//! The plan as it is written in TOML. Nothing is checked here but types.
+//!
+//! Every key is an `Option`, even a required one: the walker in `shape` reports what is missing and takes out
+//! what does not fit, so that the rest can still be read and checked. Values carry their place. The comments
+//! are the descriptions of the JSON Schema, for the authors of plans.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Arrivals, HttpVersion, Method, Overload, Pacing};
+
+/// Header names and values.
+pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
+
+/// A load test: what is shot at, how much, and what makes it pass.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Stampede plan")]
+pub(super) struct Plan {
+    /// The name under which runs of the plan are kept.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["search-under-load"]))]
+    pub(super) name: Option<Spanned<String>>,
+    /// The root of everything random: the same plan and seed give the same requests at the same times.
+    #[schemars(extend("default" = 0))]
+    pub(super) seed: Option<u64>,
+    /// How long requests may go on after the last due time. Default: the longest timeout and 2s.
+    #[schemars(with = "Option<String>", extend("examples" = ["32s"]))]
+    pub(super) drain: Option<Spanned<String>>,
+    /// An arrival that could not be started within this time after it was due is skipped and counted.
+    #[schemars(with = "Option<String>", extend("default" = "1s"))]
+    pub(super) max_lateness: Option<Spanned<String>>,
+    #[schemars(required)]
+    pub(super) target: Option<Target>,
+    pub(super) agents: Option<Agents>,
+    /// Streams of work that run side by side.
+    #[schemars(required, with = "Option<Vec<Scenario>>", length(min = 1, max = 100))]
+    pub(super) scenario: Option<Vec<Spanned<Scenario>>>,
+    /// Rules that make the run pass or fail.
+    #[schemars(length(max = 1_000))]
+    pub(super) threshold: Option<Vec<Threshold>>,
+}
+
+/// The service under test.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Target {
+    /// Scheme, host, port and path prefix; every step's path is appended to it.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["http://127.0.0.1:8080"]))]
+    pub(super) base_url: Option<Spanned<String>>,
+    /// From the first byte sent to the last byte received.
+    #[schemars(with = "Option<String>", extend("default" = "30s"))]
+    pub(super) timeout: Option<Spanned<String>>,
+    /// Headers of every request; a step's header of the same name wins.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub(super) headers: Option<Headers>,
+    /// The protocol spoken with the target.
+    #[schemars(extend("default" = "1.1"))]
+    pub(super) http: Option<HttpVersion>,
+    /// Whether each request carries the header `x-stampede-arrival: SCENARIO:NUMBER`.
+    #[schemars(extend("default" = false))]
+    pub(super) identify: Option<bool>,
+    #[schemars(with = "Option<Tls>")]
+    pub(super) tls: Option<Spanned<Tls>>,
+}
+
+/// How the target's certificate is checked; only with https.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    /// PEM text with certificates that are trusted besides the system's.
+    #[schemars(with = "Option<String>", extend("examples" = ["-----BEGIN CERTIFICATE-----\n…"]))]
+    pub(super) ca: Option<Spanned<String>>,
+    /// Whether the target's certificate is verified at all.
+    #[schemars(extend("default" = true))]
+    pub(super) verify: Option<bool>,
+}
+
+/// The agents of the run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agents {
+    /// How many agents the run waits for. Default: one agent inside the controller.
+    #[schemars(range(min = 1, max = 10_000), extend("examples" = [3]))]
+    pub(super) expect: Option<u32>,
+    /// How exactly arrivals are released.
+    #[schemars(extend("default" = "precise"))]
+    pub(super) pacing: Option<Pacing>,
+}
+
+/// A stream of work.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scenario {
+    /// Unique in the plan; letters, digits, `_` and `-`.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["browse"]))]
+    pub(super) name: Option<Spanned<String>>,
+    #[schemars(required)]
+    pub(super) load: Option<Load>,
+    /// Requests under way at one time, per agent; what comes on top waits or is skipped, see `overload`.
+    #[schemars(range(min = 1, max = 100_000), extend("default" = 2000))]
+    pub(super) max_in_flight: Option<u32>,
+    /// What happens to an arrival when `max_in_flight` requests are under way.
+    #[schemars(extend("default" = "queue"))]
+    pub(super) overload: Option<Overload>,
+    /// The request; exactly one in this version.
+    #[schemars(required, with = "Option<Vec<Step>>", length(min = 1, max = 100))]
+    pub(super) step: Option<Vec<Spanned<Step>>>,
+}
+
+/// How much load a scenario makes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Load {
+    /// Arrivals per second, stage by stage, however slowly the target answers.
+    #[schemars(required, with = "Option<Vec<Stage>>", length(min = 1, max = 10_000))]
+    #[schemars(extend("examples" = [[{"at": "50/s", "for": "20s"}]]))]
+    pub(super) rate: Option<Spanned<Vec<Spanned<Stage>>>>,
+    /// How arrivals are spread within the rate.
+    #[schemars(extend("default" = "even"))]
+    pub(super) arrivals: Option<Arrivals>,
+}
+
+/// A piece of a load: a hold with `at`, or a ramp with `from` and `to`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stage {
+    /// The rate of a hold.
+    #[schemars(with = "Option<String>", extend("examples" = ["200/s"]))]
+    pub(super) at: Option<Spanned<String>>,
+    /// The rate at a ramp's beginning.
+    #[schemars(with = "Option<String>", extend("examples" = ["0/s"]))]
+    pub(super) from: Option<Spanned<String>>,
+    /// The rate at a ramp's end.
+    #[schemars(with = "Option<String>", extend("examples" = ["200/s"]))]
+    pub(super) to: Option<Spanned<String>>,
+    /// How long the stage lasts.
+    #[serde(rename = "for")]
+    #[schemars(required, with = "Option<String>", extend("examples" = ["30s"]))]
+    pub(super) duration: Option<Spanned<String>>,
+}
+
+/// A request.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    /// The name under which the request is reported. Default: method and path.
+    #[schemars(with = "Option<String>", extend("examples" = ["GET /"]))]
+    pub(super) name: Option<Spanned<String>>,
+    /// The request's method.
+    #[schemars(extend("default" = "GET"))]
+    pub(super) method: Option<Method>,
+    /// Path and query, from the first `/`.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["/"]))]
+    pub(super) path: Option<Spanned<String>>,
+    /// Headers of the request, besides the target's.
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    pub(super) headers: Option<Headers>,
+    /// Sent as written.
+    #[schemars(with = "Option<String>", extend("examples" = ["{}"]))]
+    pub(super) body: Option<Spanned<String>>,
+    pub(super) expect: Option<Expect>,
+    /// From the first byte sent to the last byte received. Default: the target's.
+    #[schemars(with = "Option<String>", extend("examples" = ["30s"]))]
+    pub(super) timeout: Option<Spanned<String>>,
+}
+
+/// What makes an answer good.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    /// Good statuses. Default: every status below 400.
+    #[schemars(length(min = 1, max = 500), inner(range(min = 100, max = 599)), extend("examples" = [[200]]))]
+    pub(super) status: Option<Vec<u16>>,
+}
+
+/// A rule over a measured value.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Threshold {
+    /// `[SCENARIO.]MEASURE[.STATISTIC]`: `response_time`, `service_time` or `send_lag` with a statistic
+    /// (`p50`, `p90`, `p95`, `p99`, `p99_9`, `min`, `mean`, `max`), `error_rate` or `delivered`.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["response_time.p99"]))]
+    pub(super) metric: Option<Spanned<String>>,
+    /// A comparison with a time (`us`, `ms`, `s`) or a share (`%` or a fraction).
+    #[schemars(required, with = "Option<String>", extend("examples" = ["< 250ms"]))]
+    pub(super) limit: Option<Spanned<String>>,
+}

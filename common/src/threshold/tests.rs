@@ -1,0 +1,114 @@
+use super::*;
+
+#[test]
+fn metrics_read_and_print_alike() {
+    for (text, scenario, measure, why) in [
+        ("response_time.p99", None, Measure::Time(Time::Response, Stat::P99), "all scenarios together"),
+        ("a.service_time.p99_9", Some("a"), Measure::Time(Time::Service, Stat::P99_9), "one scenario"),
+        ("send_lag.max", None, Measure::Time(Time::SendLag, Stat::Max), "the generator's own"),
+        ("error_rate", None, Measure::ErrorRate, "a share"),
+        ("index.delivered", Some("index"), Measure::Delivered, "a share of one scenario"),
+        ("delivered.delivered", Some("delivered"), Measure::Delivered, "a scenario with a measure's name"),
+        ("send_lag.error_rate", Some("send_lag"), Measure::ErrorRate, "likewise"),
+        ("p99.send_lag.min", Some("p99"), Measure::Time(Time::SendLag, Stat::Min), "a statistic's name"),
+    ] {
+        let metric: Metric = text.parse().unwrap();
+        assert_eq!((metric.scenario.as_deref(), metric.measure), (scenario, measure), "{text}: {why}");
+        assert_eq!(metric.to_string(), text, "{why}");
+    }
+}
+
+#[test]
+fn a_wrong_part_of_a_metric_is_named_with_what_is_allowed() {
+    let measures = "allowed: response_time, service_time, send_lag, error_rate, delivered";
+    let stats = "allowed: p50, p90, p95, p99, p99_9, min, mean, max";
+    for (text, what, remedy) in [
+        ("latency.p99", "unknown measure `latency`", measures.to_owned()),
+        (
+            "respnse_time.p99",
+            "unknown measure `respnse_time`",
+            format!("did you mean `response_time`? {measures}"),
+        ),
+        ("a.errorrate", "unknown measure `errorrate`", format!("did you mean `error_rate`? {measures}")),
+        ("response_time.p999", "unknown statistic `p999`", format!("did you mean `p99`? {stats}")),
+        ("a.response_time.stddev", "unknown statistic `stddev`", stats.to_owned()),
+        (
+            "a.response_time",
+            "`response_time` needs a statistic",
+            format!("write `response_time.p99`, for example; {stats}"),
+        ),
+        ("error_rate.max", "`error_rate` has no statistics", "write `error_rate` alone".to_owned()),
+        ("a.delivered.max", "`delivered` has no statistics", "write `delivered` alone".to_owned()),
+        ("", "not a metric", METRIC_FORM.to_owned()),
+        ("a..p99", "not a metric", METRIC_FORM.to_owned()),
+        ("a.b.c.d", "not a metric", METRIC_FORM.to_owned()),
+    ] {
+        let error = text.parse::<Metric>().unwrap_err();
+        assert_eq!((error.to_string(), error.remedy()), (what.to_owned(), remedy), "{text}");
+    }
+}
+
+#[test]
+fn limits_are_exact_in_their_base_unit() {
+    for (text, kind, bound, printed) in [
+        ("< 250ms", Kind::Time, 250_000.0, "< 250ms"),
+        ("<=1.5s", Kind::Time, 1_500_000.0, "<= 1.5s"),
+        (">  7 us", Kind::Time, 7.0, "> 7us"),
+        ("<= 1%", Kind::Share, 0.01, "<= 1%"),
+        ("> 99.9%", Kind::Share, 0.999, "> 99.9%"),
+        (">= 0.5", Kind::Share, 0.5, ">= 0.5"),
+        ("> 0", Kind::Share, 0.0, "> 0"),
+        ("<= 3600s", Kind::Time, 3_600e6, "<= 3600s"),
+    ] {
+        let limit: Limit = text.parse().unwrap();
+        assert_eq!((limit.kind(), limit.bound()), (kind, bound), "{text}");
+        assert_eq!(limit.to_string(), printed);
+        assert_eq!(printed.parse(), Ok(limit), "what was printed reads back");
+    }
+}
+
+#[test]
+fn anything_else_is_no_limit() {
+    for (text, expected, why) in [
+        ("250ms", LimitError::Comparison, "no comparison"),
+        ("== 1%", LimitError::Comparison, "equality is never meant"),
+        ("", LimitError::Comparison, "empty"),
+        ("<", LimitError::Number, "no value"),
+        ("< ms", LimitError::Number, "no number"),
+        ("< 1.2.3s", LimitError::Number, "two points"),
+        ("< -1ms", LimitError::Number, "negative"),
+        ("< 1e3ms", LimitError::Number, "an exponent"),
+        ("< 5 parsecs", LimitError::Number, "unknown unit"),
+        ("< 150%", LimitError::Range(Kind::Share), "more than everything"),
+        ("< 250", LimitError::Range(Kind::Share), "a time without its unit"),
+        ("< 3601s", LimitError::Range(Kind::Time), "beyond the histograms"),
+    ] {
+        assert_eq!(text.parse::<Limit>(), Err(expected), "{text}: {why}");
+    }
+}
+
+#[test]
+fn a_limit_holds_as_its_sign_says() {
+    for (text, below, at, above) in [
+        ("< 1ms", true, false, false),
+        ("<= 1ms", true, true, false),
+        ("> 1ms", false, false, true),
+        (">= 1ms", false, true, true),
+    ] {
+        let limit: Limit = text.parse().unwrap();
+        let held = [999.0, 1000.0, 1001.0].map(|value| limit.holds(value));
+        assert_eq!(held, [below, at, above], "{text}");
+        assert!(!limit.holds(f64::NAN), "{text}: nothing measured keeps to no limit");
+    }
+}
+
+#[test]
+fn times_are_limited_by_times_and_shares_by_shares() {
+    let threshold =
+        |metric: &str, limit: &str| Threshold::new(metric.parse().unwrap(), limit.parse().unwrap());
+    assert_eq!(threshold("a.send_lag.p50", "<1ms").unwrap().to_string(), "a.send_lag.p50 < 1ms");
+    assert_eq!(threshold("error_rate", "< 1ms"), Err(LimitError::Kind { metric: Kind::Share }));
+    let error = threshold("send_lag.p50", "< 1%").unwrap_err();
+    assert_eq!(error.to_string(), "the metric is a time, the limit is not");
+    assert_eq!(error.remedy(), "write a time, like \"< 250ms\"");
+}
