@@ -1,5 +1,8 @@
 use super::*;
 
+const FORM: &str =
+    "write a metric like `response_time.p99` or `SCENARIO.error_rate`: [SCENARIO.]MEASURE[.STATISTIC]";
+
 #[test]
 fn metrics_read_and_print_alike() {
     for (text, scenario, measure, why) in [
@@ -39,9 +42,9 @@ fn a_wrong_part_of_a_metric_is_named_with_what_is_allowed() {
         ),
         ("error_rate.max", "`error_rate` has no statistics", "write `error_rate` alone".to_owned()),
         ("a.delivered.max", "`delivered` has no statistics", "write `delivered` alone".to_owned()),
-        ("", "not a metric", METRIC_FORM.to_owned()),
-        ("a..p99", "not a metric", METRIC_FORM.to_owned()),
-        ("a.b.c.d", "not a metric", METRIC_FORM.to_owned()),
+        ("", "not a metric", FORM.to_owned()),
+        ("a..p99", "not a metric", FORM.to_owned()),
+        ("a.b.c.d", "not a metric", FORM.to_owned()),
     ] {
         let error = text.parse::<Metric>().unwrap_err();
         assert_eq!((error.to_string(), error.remedy()), (what.to_owned(), remedy), "{text}");
