@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::check::check;
 use super::problem::Fault;
 use super::schema::schema;
-use super::shape::prune;
+use super::shape::{MOST_FAULTS, prune};
 use super::{Plan, written};
 
 /// The plan, or its faults, of which there is at least one.
@@ -63,6 +63,7 @@ impl Syntax {
         let at_end = faults.last().filter(|last| last.span.start >= text.trim_end().len()).cloned();
         faults.retain(|fault| with_errors.insert(lines.of_place(fault.span.start)));
         let swallows_the_rest = at_end.is_some() && faults.len() > 1;
+        faults.truncate(MOST_FAULTS);
         if let Some(mut at_end) = at_end.filter(|_| swallows_the_rest) {
             // The parser notices at the end; the cure is where the bracket was opened.
             if let Some(opening) = last_opening(tree, &faults) {

@@ -256,6 +256,8 @@ fn limits_of_size_hold() {
     let junk: String = (0..50_000).map(|number| format!("k{number}=1\n")).collect();
     let problems = Plan::parse("p", &junk).unwrap_err();
     assert!(problems.list.len() <= 1_000, "{} problems", problems.list.len());
+    let problems = Plan::parse("p", &"k=1\n".repeat(100_000)).unwrap_err();
+    assert!(problems.list.len() <= 1_000, "{} problems", problems.list.len());
     let scenario = &smallest("", "")[smallest("", "").find("[[scenario]]").unwrap()..].to_owned();
     let many: String = (0..101).map(|number| scenario.replace("\"s\"", &format!("\"s{number}\""))).collect();
     let problems =
