@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod histogram;
 pub mod timeline;
 pub mod measured;
+pub mod delta;
 pub mod clock;
 
 #[cfg(test)]
