@@ -33,8 +33,10 @@ impl Timetable {
     /// Compiles the load of a scenario under the plan's seed.
     pub fn of(scenario: &Scenario, seed: u64) -> Result<Self, ScheduleError> {
         let Load::Rate(load) = &scenario.load;
-        let segments =
-            load.stages.iter().map(|stage| Segment::new(stage.duration, stage.from.milli(), stage.to.milli()));
+        let segments = load
+            .stages
+            .iter()
+            .map(|stage| Segment::new(stage.duration, stage.from.milli(), stage.to.milli()));
         let poisson = match load.arrivals {
             Arrivals::Even => None,
             Arrivals::Poisson => Some(Random::new(seed, &scenario.name)),
@@ -67,7 +69,11 @@ impl Timetable {
     /// Counts the planned arrivals as run time goes by.
     #[must_use]
     pub fn planned(&self) -> Planned {
-        Planned { cursor: self.cursor(&LaneSet::all(), RunTime::ZERO), schedule: Arc::clone(&self.schedule), walked: 0 }
+        Planned {
+            cursor: self.cursor(&LaneSet::all(), RunTime::ZERO),
+            schedule: Arc::clone(&self.schedule),
+            walked: 0,
+        }
     }
 
     /// A number that two machines only share if they compute the same due times: the self-test before a run.

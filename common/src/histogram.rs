@@ -230,7 +230,12 @@ impl Eq for Histogram {}
 impl fmt::Debug for Histogram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, overflow, .. } = self;
-        write!(f, "Histogram({count} values, {overflow} above, p50 {}, max {})", self.quantile(0.5), self.max())
+        write!(
+            f,
+            "Histogram({count} values, {overflow} above, p50 {}, max {})",
+            self.quantile(0.5),
+            self.max()
+        )
     }
 }
 

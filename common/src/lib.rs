@@ -20,7 +20,9 @@ pub mod histogram;
 pub mod timeline;
 pub mod measured;
 pub mod delta;
+pub mod delta;
 pub mod clock;
+pub mod run;
 
 #[cfg(test)]
 mod fixture;

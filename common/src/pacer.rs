@@ -164,7 +164,9 @@ impl Pacer {
 
     fn round_up(&self, t: RunTime) -> RunTime {
         match u64::try_from(self.quantum.as_nanos()) {
-            Ok(quantum) if quantum > 0 => RunTime::from_nanos(t.nanos().div_ceil(quantum).saturating_mul(quantum)),
+            Ok(quantum) if quantum > 0 => {
+                RunTime::from_nanos(t.nanos().div_ceil(quantum).saturating_mul(quantum))
+            }
             _ => t,
         }
     }

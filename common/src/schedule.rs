@@ -199,7 +199,8 @@ impl Segment {
 
     /// `D · work(τ) = 2·D·a·τ + (b − a)·τ²`: without a division, therefore exact. Never negative for τ ≤ D.
     fn scaled(&self, tau: u64) -> i128 {
-        let (d, a, b) = (i128::from(self.duration_ns), i128::from(self.from_milli), i128::from(self.to_milli));
+        let (d, a, b) =
+            (i128::from(self.duration_ns), i128::from(self.from_milli), i128::from(self.to_milli));
         let tau = i128::from(tau);
         2 * d * a * tau + (b - a) * tau * tau
     }

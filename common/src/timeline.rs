@@ -96,9 +96,11 @@ impl Timeline {
 impl Bucket {
     fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
         self.response_time.add(&other.response_time)?;
-        for (own, more) in
-            [(&mut self.started, other.started), (&mut self.finished, other.finished), (&mut self.errors, other.errors)]
-        {
+        for (own, more) in [
+            (&mut self.started, other.started),
+            (&mut self.finished, other.finished),
+            (&mut self.errors, other.errors),
+        ] {
             *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 use super::*;
-use crate::lane::deal;
 use crate::fixture;
+use crate::lane::deal;
 use proptest::prelude::*;
 
 fn timetable((stages, arrivals): Load) -> Timetable {
@@ -39,7 +39,8 @@ fn poisson_arrivals_are_in_due_order_and_have_their_own_numbers() {
 #[test]
 fn poisson_gaps_are_exponential() {
     let arrivals = all(&timetable((&[(1000, 1000, 60)], Arrivals::Poisson)));
-    let gaps: Vec<f64> = arrivals.windows(2).map(|two| two[1].at.since(two[0].at).as_secs_f64() * 1000.0).collect();
+    let gaps: Vec<f64> =
+        arrivals.windows(2).map(|two| two[1].at.since(two[0].at).as_secs_f64() * 1000.0).collect();
     let mut sorted = gaps.clone();
     sorted.sort_by(f64::total_cmp);
     // Kolmogorov-Smirnov distance to 1 − e^−x; 1.95/√n is the 0.1 % level, and the seed is fixed.

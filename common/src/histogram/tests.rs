@@ -93,7 +93,16 @@ fn claims_that_do_not_fit_are_refused() {
     };
     let table: [(&str, Vec<u8>, u64, HistogramError); 7] = [
         ("nothing", vec![], 0, HistogramError::Header),
-        ("another shape", { let mut b = good.clone(); b[31] ^= 1; b }, 3, HistogramError::Header),
+        (
+            "another shape",
+            {
+                let mut b = good.clone();
+                b[31] ^= 1;
+                b
+            },
+            3,
+            HistogramError::Header,
+        ),
         ("cut short", good[..good.len() - 1].to_vec(), 3, HistogramError::Length),
         ("a number that goes on after the end", huge(&[0x80]), 0, HistogramError::Length),
         ("a skip of 2^62 buckets", huge(&[0xff; 9]), 0, HistogramError::OutOfShape),

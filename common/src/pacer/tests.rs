@@ -63,7 +63,11 @@ fn a_stall_is_caught_up_at_no_more_than_1_2_times_the_pace() {
     }
     let sum = |from, to| fired.iter().filter(|(t, _)| *t > from && *t <= to).map(|(_, n)| n).sum::<usize>();
     assert!(fired[0].1 <= 7, "a burst of {} at the end of the stall", fired[0].1);
-    assert!(sum(ms(500), ms(1500)).abs_diff(1200) <= 7, "1.2 × in the second after: {}", sum(ms(500), ms(1500)));
+    assert!(
+        sum(ms(500), ms(1500)).abs_diff(1200) <= 7,
+        "1.2 × in the second after: {}",
+        sum(ms(500), ms(1500))
+    );
     assert!(sum(ms(3500), ms(4000)).abs_diff(500) <= 7, "back on pace: {}", sum(ms(3500), ms(4000)));
 }
 

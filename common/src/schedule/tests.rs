@@ -40,7 +40,11 @@ fn a_ramp_holds_the_area_under_its_line() {
     let ramp = schedule(&[segment(10.0, 0, 1000)]);
     assert_eq!(ramp.total(), 5000);
     assert_eq!(ramp.count(seconds(5)), 1250);
-    assert_eq!(ramp.due(1250), Some(seconds(5)), "half the time of a ramp from zero holds a quarter of its work");
+    assert_eq!(
+        ramp.due(1250),
+        Some(seconds(5)),
+        "half the time of a ramp from zero holds a quarter of its work"
+    );
 }
 
 #[test]
@@ -54,7 +58,8 @@ fn a_fraction_is_carried_over_a_border() {
 
 #[test]
 fn a_stretch_at_rate_zero_holds_no_arrivals() {
-    let paused = schedule(&[segment(2.0, 10, 10), segment(5.0, 0, 0), segment(1.0, 10, 10), segment(9.0, 0, 0)]);
+    let paused =
+        schedule(&[segment(2.0, 10, 10), segment(5.0, 0, 0), segment(1.0, 10, 10), segment(9.0, 0, 0)]);
     assert_eq!(paused.total(), 30);
     assert_eq!(paused.count(seconds(2)), 20);
     assert_eq!(paused.count(seconds(7)), 20);
@@ -67,7 +72,8 @@ fn a_stretch_at_rate_zero_holds_no_arrivals() {
 #[test]
 fn segments_that_do_not_fit_the_arithmetic_are_refused() {
     let day = 86_400_000_000_000;
-    let of = |duration_ns, from_milli, to_milli| Schedule::new([Segment { duration_ns, from_milli, to_milli }]);
+    let of =
+        |duration_ns, from_milli, to_milli| Schedule::new([Segment { duration_ns, from_milli, to_milli }]);
     assert_eq!(of(1, RATE_MILLI_MAX + 1, 0), Err(ScheduleError::RateTooHigh { segment: 0 }));
     assert_eq!(of(day + 1, 0, 1000), Err(ScheduleError::RampTooLong { segment: 0 }));
     assert_eq!(of(u64::MAX, 1, 1), Err(ScheduleError::TooLong));
