@@ -10,7 +10,8 @@ pub struct Config {
     pub seed: u64,
     /// The statuses of `/random`.
     pub statuses: StatusWeights,
-    /// The latency of `/random`.
+    /// The latency of `/random`. Like every wait it ends up to two milliseconds late, never early: that is
+    /// how fine the reactor's timers are.
     pub latency: Latency,
     /// How fast `/api/index` works.
     pub index_capacity: Capacity,

@@ -15,6 +15,7 @@ use hyper::{
     http::request::Parts,
 };
 use serde::Serialize;
+use serde_json::json;
 use std::{
     error::Error,
     time::{Duration, Instant},
@@ -70,10 +71,10 @@ fn answer_control(service: &Service, control: Control) -> Response<Content> {
             service.recorder.flush();
             match service.recorder.failure() {
                 Ok(()) => response(StatusCode::OK, Content::Text("flushed\n")),
-                Err(error) => response(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    Content::Json(format!("failed to {error}\n").into()),
-                ),
+                Err(error) => {
+                    let reason = json!({ "error": error.to_string() }).to_string();
+                    response(StatusCode::INTERNAL_SERVER_ERROR, Content::Json(reason.into()))
+                }
             }
         }
     }

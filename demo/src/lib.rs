@@ -12,26 +12,34 @@
 //! - Decisions are pure in the arrival time: the clock is read once per request, in `exchange`.
 //! - Every body, list, queue and buffer has a limit, stated at its constant.
 
-mod body;
-mod clock;
-mod config;
-mod connection;
-mod document;
+// In dependency order, group by group and within a group: a module imports only those above it.
 mod draw;
-mod exchange;
-mod health;
 mod indexing;
 mod latency;
-mod record;
+mod stall;
+mod statuses;
+
+mod config;
+mod document;
 mod ring;
 mod route;
-mod server;
-mod service;
-mod stall;
+
+mod body;
+mod clock;
+mod record;
 mod stats;
-mod statuses;
+
+mod service;
+
+mod exchange;
+mod health;
 mod tls;
+
+mod connection;
 mod worker;
+
+mod server;
+
 pub use config::{Config, Recording, Tls};
 pub use health::{HealthError, check};
 pub use indexing::{Capacity, CapacityError};

@@ -37,7 +37,7 @@ enum Command {
 #[derive(Args)]
 struct Flags {
     /// Where to listen; port 0 takes a free port.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// Seed of statuses, latencies and sizes.
     #[arg(long, default_value_t = 42)]

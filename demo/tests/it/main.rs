@@ -5,5 +5,6 @@ mod client;
 
 mod answers;
 mod counting;
+mod program;
 mod protocols;
 mod waiting;
