@@ -20,7 +20,6 @@ pub mod histogram;
 pub mod timeline;
 pub mod measured;
 pub mod delta;
-pub mod delta;
 pub mod clock;
 pub mod run;
 

@@ -14,5 +14,8 @@ fn committed_stubs_match_the_proto_file() {
         std::fs::write(&committed, &fresh).unwrap();
     }
     let same = std::fs::read_to_string(&committed).is_ok_and(|committed| committed == fresh);
-    assert!(same, "run `STAMPEDE_REGENERATE=1 cargo test -p stampede-proto --test generated` and commit the result");
+    assert!(
+        same,
+        "run `STAMPEDE_REGENERATE=1 cargo test -p stampede-proto --test generated` and commit the result"
+    );
 }

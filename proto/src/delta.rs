@@ -1,0 +1,199 @@
+//! Deltas: the one message that carries what was measured.
+
+use crate::v1;
+use common::delta::Delta;
+use common::histogram::{Histogram, HistogramError};
+use common::measured::{Measured, Series, Tally};
+use common::outcome::Outcome;
+use common::time::RunTime;
+use common::timeline::{BUCKETS_MAX, Bucket};
+
+/// Which session and run a delta belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The session that sealed it.
+    pub session_id: u64,
+    /// The highest controller epoch its sender has seen.
+    pub controller_epoch: u64,
+    /// The run.
+    pub run_id: String,
+}
+
+/// Why a message was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A list of another length than the plan gives.
+    #[error("{what}: {got} where the plan has {expected}")]
+    Length {
+        /// Which list.
+        what: &'static str,
+        /// How many came.
+        got: usize,
+        /// How many there are.
+        expected: usize,
+    },
+    /// A number outside its range.
+    #[error("{what} {got} is out of range")]
+    Range {
+        /// Which number.
+        what: &'static str,
+        /// What came.
+        got: u64,
+    },
+    /// A series that came twice.
+    #[error("series {0} came twice")]
+    Twice(u32),
+    /// A part that must be there.
+    #[error("{0} is missing")]
+    Absent(&'static str),
+    /// A histogram that is none.
+    #[error(transparent)]
+    Histogram(#[from] HistogramError),
+}
+
+/// The message that carries `delta`.
+#[must_use]
+pub fn to_wire(origin: &Origin, delta: &Delta) -> v1::Delta {
+    let tallies = delta.measured.tallies.iter().zip(&delta.cumulative);
+    let scenario = |((new, sum), cursor): ((&Tally, &Tally), &RunTime)| v1::ScenarioDelta {
+        cursor: cursor.nanos(),
+        delta: Some(tally_to_wire(new)),
+        cumulative: Some(tally_to_wire(sum)),
+    };
+    let series = (0_u32..).zip(&delta.measured.series).filter(|(_, series)| **series != Series::default());
+    v1::Delta {
+        session_id: origin.session_id,
+        controller_epoch_seen: origin.controller_epoch,
+        run_id: origin.run_id.clone(),
+        seq: delta.seq,
+        share_epoch: delta.share_epoch,
+        scenarios: tallies.zip(&delta.cursors).map(scenario).collect(),
+        series: series.map(|(number, series)| series_to_wire(number, series)).collect(),
+        release_lag: histogram_to_wire(&delta.measured.release_lag),
+        fin: delta.fin,
+    }
+}
+
+/// The delta in `message`, checked against the plan's number of scenarios and series.
+pub fn from_wire(message: &v1::Delta, scenarios: usize, series: usize) -> Result<(Origin, Delta), Refused> {
+    let mut measured = Measured::sized(scenarios, series);
+    let (mut cursors, mut cumulative) = (Vec::new(), Vec::new());
+    if message.scenarios.len() != scenarios {
+        return Err(Refused::Length { what: "scenarios", got: message.scenarios.len(), expected: scenarios });
+    }
+    for (own, scenario) in measured.tallies.iter_mut().zip(&message.scenarios) {
+        *own = tally_from_wire(scenario.delta.as_ref().ok_or(Refused::Absent("tally"))?);
+        cumulative
+            .push(tally_from_wire(scenario.cumulative.as_ref().ok_or(Refused::Absent("running tally"))?));
+        cursors.push(RunTime::from_nanos(scenario.cursor));
+    }
+    let mut seen = vec![false; series];
+    for one in &message.series {
+        let place = one.series as usize;
+        let range = Refused::Range { what: "series", got: u64::from(one.series) };
+        if std::mem::replace(seen.get_mut(place).ok_or(range)?, true) {
+            return Err(Refused::Twice(one.series));
+        }
+        read_series(&mut measured.series[place], one)?;
+    }
+    read_histogram(&mut measured.release_lag, message.release_lag.as_ref())?;
+    let origin = Origin {
+        session_id: message.session_id,
+        controller_epoch: message.controller_epoch_seen,
+        run_id: message.run_id.clone(),
+    };
+    let (seq, share_epoch, fin) = (message.seq, message.share_epoch, message.fin);
+    Ok((origin, Delta { seq, share_epoch, cursors, measured, cumulative, fin }))
+}
+
+fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
+    let status =
+        |(status, count): (&u16, &u64)| v1::StatusCount { status: u32::from(*status), count: *count };
+    let bucket = |(start_s, bucket): (u64, &Bucket)| v1::Bucket {
+        start_s,
+        width_s: series.timeline.width_s(),
+        started: bucket.started,
+        finished: bucket.finished,
+        errors: bucket.errors,
+        response_time: histogram_to_wire(&bucket.response_time),
+    };
+    v1::SeriesDelta {
+        series: number,
+        outcomes: series.outcomes.to_vec(),
+        status: series.status.iter().map(status).collect(),
+        bytes_in: series.bytes_in,
+        bytes_out: series.bytes_out,
+        service_time: histogram_to_wire(&series.service_time),
+        send_lag: histogram_to_wire(&series.send_lag),
+        ttfb: histogram_to_wire(&series.ttfb),
+        connect_time: histogram_to_wire(&series.connect_time),
+        size: histogram_to_wire(&series.size),
+        buckets: series.timeline.iter().map(bucket).collect(),
+    }
+}
+
+fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
+    let wrong = Refused::Length { what: "outcomes", got: one.outcomes.len(), expected: Outcome::ALL.len() };
+    own.outcomes = one.outcomes.as_slice().try_into().map_err(|_| wrong)?;
+    for count in &one.status {
+        let code = u16::try_from(count.status).ok().filter(|code| (100..1000).contains(code));
+        let code = code.ok_or(Refused::Range { what: "status", got: u64::from(count.status) })?;
+        let sum = own.status.entry(code).or_default();
+        *sum = sum.checked_add(count.count).ok_or(HistogramError::TooMany)?;
+    }
+    (own.bytes_in, own.bytes_out) = (one.bytes_in, one.bytes_out);
+    read_histogram(&mut own.service_time, one.service_time.as_ref())?;
+    read_histogram(&mut own.send_lag, one.send_lag.as_ref())?;
+    read_histogram(&mut own.ttfb, one.ttfb.as_ref())?;
+    read_histogram(&mut own.connect_time, one.connect_time.as_ref())?;
+    read_histogram(&mut own.size, one.size.as_ref())?;
+    if one.buckets.len() > BUCKETS_MAX {
+        return Err(Refused::Length { what: "buckets", got: one.buckets.len(), expected: BUCKETS_MAX });
+    }
+    one.buckets.iter().try_for_each(|bucket| read_bucket(own, bucket))
+}
+
+fn read_bucket(own: &mut Series, bucket: &v1::Bucket) -> Result<(), Refused> {
+    if !bucket.width_s.is_power_of_two() || bucket.start_s % bucket.width_s != 0 {
+        return Err(Refused::Range { what: "bucket width", got: bucket.width_s });
+    }
+    if bucket.start_s > RUN_S_MAX {
+        return Err(Refused::Range { what: "bucket start", got: bucket.start_s });
+    }
+    let mut read = Bucket {
+        started: bucket.started,
+        finished: bucket.finished,
+        errors: bucket.errors,
+        ..Bucket::default()
+    };
+    read_histogram(&mut read.response_time, bucket.response_time.as_ref())?;
+    Ok(own.timeline.add(bucket.start_s, bucket.width_s, &read)?)
+}
+
+fn histogram_to_wire(histogram: &Histogram) -> Option<v1::Histogram> {
+    (!histogram.is_empty()).then(|| v1::Histogram {
+        v2: histogram.to_v2(),
+        count: histogram.count(),
+        overflow: histogram.overflow(),
+    })
+}
+
+fn read_histogram(own: &mut Histogram, message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
+    message.map_or(Ok(()), |message| own.add_v2(&message.v2, message.count, message.overflow))
+}
+
+fn tally_to_wire(tally: &Tally) -> v1::Tally {
+    let Tally { started, finished, abandoned, late, overload, no_lease, stopped } = *tally;
+    v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped }
+}
+
+fn tally_from_wire(message: &v1::Tally) -> Tally {
+    let v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped } = *message;
+    Tally { started, finished, abandoned, late, overload, no_lease, stopped }
+}
+
+/// A year and a day: no schedule is longer.
+const RUN_S_MAX: u64 = 366 * 86_400;
+
+#[cfg(test)]
+mod tests;
