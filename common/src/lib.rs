@@ -22,6 +22,7 @@ pub mod measured;
 pub mod delta;
 pub mod clock;
 pub mod run;
+pub mod human;
 
 #[cfg(test)]
 mod fixture;
