@@ -23,6 +23,7 @@ pub mod delta;
 pub mod clock;
 pub mod run;
 pub mod human;
+pub mod ledger;
 
 #[cfg(test)]
 mod fixture;
