@@ -24,6 +24,7 @@ pub mod clock;
 pub mod run;
 pub mod human;
 pub mod ledger;
+pub mod report;
 
 #[cfg(test)]
 mod fixture;

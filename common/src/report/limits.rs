@@ -1,0 +1,114 @@
+//! The plan's thresholds against what was measured.
+
+use crate::histogram::{HIGHEST, Histogram};
+use crate::ledger::Entry;
+use crate::measured::{Series, series_of};
+use crate::report::{Books, Evidence};
+use crate::threshold::{Kind, Measure, Metric, Stat, Threshold, Time};
+use serde::{Deserialize, Serialize};
+
+/// One rule of the plan and what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdRow {
+    /// The metric as written: `[SCENARIO.]MEASURE[.STATISTIC]`.
+    pub metric: String,
+    /// The limit as written.
+    pub limit: String,
+    /// The unit of `value`.
+    pub unit: Unit,
+    /// What was measured; `None`: no samples.
+    pub value: Option<f64>,
+    /// Whether the value keeps to the limit. Nothing measured keeps to no limit.
+    pub holds: bool,
+}
+
+/// The unit of a threshold's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Microseconds.
+    Us,
+    /// A fraction from 0 to 1.
+    Share,
+}
+
+/// Every threshold of the plan, in its order.
+pub(super) fn check(evidence: &Evidence<'_>, books: &Books) -> Vec<ThresholdRow> {
+    let row = |threshold: &Threshold| {
+        let (metric, limit) = (threshold.metric(), threshold.limit());
+        let value = value_of(metric, evidence, books);
+        ThresholdRow {
+            metric: metric.to_string(),
+            limit: limit.to_string(),
+            unit: match limit.kind() {
+                Kind::Time => Unit::Us,
+                Kind::Share => Unit::Share,
+            },
+            value,
+            holds: value.is_some_and(|value| limit.holds(value)),
+        }
+    };
+    evidence.plan.thresholds.iter().map(row).collect()
+}
+
+/// What the metric names; `None` without a sample. Histograms are merged and then asked, never averaged.
+fn value_of(metric: &Metric, evidence: &Evidence<'_>, books: &Books) -> Option<f64> {
+    let meant = |number: usize| {
+        let scenario = evidence.plan.scenarios.get(number);
+        metric.scenario.as_ref().is_none_or(|name| scenario.is_some_and(|scenario| scenario.name == *name))
+    };
+    let places = series_of(evidence.plan).into_iter().zip(&evidence.totals.series);
+    let series = places.filter(|((number, _), _)| meant(*number)).map(|(_, series)| series);
+    match metric.measure {
+        Measure::Time(time, stat) => {
+            let mut merged = Histogram::new();
+            for one in series {
+                // Sums that would not fit were refused when they came in.
+                merged.add(&times(one, time)).unwrap_or_default();
+            }
+            statistic(&merged, stat)
+        }
+        Measure::ErrorRate => {
+            let sum = |(requests, errors), one: &Series| (requests + one.requests(), errors + one.errors());
+            let (requests, errors) = series.fold((0, 0), sum);
+            (requests > 0).then(|| errors as f64 / requests as f64)
+        }
+        Measure::Delivered => {
+            let entries = books.entries.iter().enumerate().filter(|(number, _)| meant(*number));
+            Books::delivered(entries.map(|(_, entry): (usize, &Entry)| entry))
+        }
+    }
+}
+
+fn times(series: &Series, time: Time) -> Histogram {
+    match time {
+        Time::Response => series.response_time(),
+        Time::Service => series.service_time.clone(),
+        Time::SendLag => series.send_lag.clone(),
+    }
+}
+
+/// A statistic of everything that was recorded. Values above the range count as its highest, so that they can
+/// break a limit and never keep to one.
+fn statistic(times: &Histogram, stat: Stat) -> Option<f64> {
+    if times.is_empty() {
+        return None;
+    }
+    let value = match stat {
+        Stat::P50 => times.quantile(0.5),
+        Stat::P90 => times.quantile(0.9),
+        Stat::P95 => times.quantile(0.95),
+        Stat::P99 => times.quantile(0.99),
+        Stat::P99_9 => times.quantile(0.999),
+        Stat::Min if times.count() == 0 => HIGHEST,
+        Stat::Min => times.min(),
+        Stat::Max => times.max(),
+        Stat::Mean => return Some(mean(times)),
+    };
+    Some(value as f64)
+}
+
+fn mean(times: &Histogram) -> f64 {
+    let (within, above) = (times.count() as f64, times.overflow() as f64);
+    (times.mean() * within + HIGHEST as f64 * above) / (within + above)
+}

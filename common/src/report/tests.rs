@@ -1,0 +1,222 @@
+use super::*;
+use crate::fixture;
+use crate::plan::{Agents, Arrivals, BaseUrl, HttpVersion, Target, Tls};
+use crate::threshold::Threshold;
+use crate::time::{NANOS_PER_SECOND, RunTime};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+mod verdict;
+
+/// Everything a report is made of; sound until a test breaks it.
+struct World {
+    plan: Plan,
+    totals: Measured,
+    planned: Vec<u64>,
+    planned_timeline: Vec<Vec<u64>>,
+    agents: Vec<AgentEvidence>,
+    ending: Ending,
+}
+
+/// Ten arrivals a second for ten seconds by two agents; answers take 20 ms, 15 of them service.
+fn sound() -> World {
+    let mut totals = Measured::sized(1, 1);
+    for k in 0..100 {
+        answer(&mut totals.series[0], k / 10, 20_000);
+    }
+    totals.tallies[0] = Tally { started: 100, finished: 100, ..Tally::default() };
+    World {
+        plan: plan(&[]),
+        totals,
+        planned: vec![100],
+        planned_timeline: vec![vec![10; 10]],
+        agents: vec![agent("a1"), agent("a2")],
+        ending: Ending::Completed,
+    }
+}
+
+fn answer(series: &mut Series, second: u64, us: u64) {
+    series.outcomes[Outcome::Ok.index()] += 1;
+    *series.status.entry(200).or_default() += 1;
+    series.service_time.record(us * 3 / 4);
+    series.send_lag.record(us / 4);
+    let bucket = series.timeline.at(RunTime::from_nanos(second * NANOS_PER_SECOND));
+    bucket.started += 1;
+    bucket.finished += 1;
+    bucket.response_time.record(us);
+}
+
+fn agent(name: &str) -> AgentEvidence {
+    let mut release_lag = Histogram::new();
+    (0..50).for_each(|_| release_lag.record(40));
+    let tallies = vec![Tally { started: 50, finished: 50, ..Tally::default() }];
+    AgentEvidence { name: name.into(), lanes: 2048, tallies, release_lag, ..AgentEvidence::default() }
+}
+
+fn plan(thresholds: &[(&str, &str)]) -> Plan {
+    let rule = |(metric, limit): &(&str, &str)| {
+        Threshold::new(metric.parse().unwrap(), limit.parse().unwrap()).unwrap()
+    };
+    let second = Duration::from_secs(1);
+    let mut scenario = fixture::scenario(&[(10, 10, 10)], Arrivals::Even);
+    scenario.name = "browse".into();
+    Plan {
+        name: "shop".into(),
+        seed: 42,
+        drain: second,
+        max_lateness: second,
+        target: Target {
+            base_url: "http://127.0.0.1:8080".parse::<BaseUrl>().unwrap(),
+            timeout: second,
+            headers: vec![],
+            http: HttpVersion::Http1,
+            identify: false,
+            tls: Tls { ca: None, verify: true },
+        },
+        agents: Agents::default(),
+        scenarios: vec![scenario],
+        thresholds: thresholds.iter().map(rule).collect(),
+    }
+}
+
+fn report(world: &World) -> Report {
+    Report::of(Evidence {
+        plan: &world.plan,
+        run_id: "r1",
+        started_at: "2026-01-01T00:00:00Z",
+        duration: Duration::from_secs(10),
+        totals: &world.totals,
+        planned: &world.planned,
+        planned_timeline: &world.planned_timeline,
+        agents: &world.agents,
+        ending: world.ending.clone(),
+        warnings: vec![],
+    })
+}
+
+fn report_after(change: impl FnOnce(&mut World)) -> Report {
+    let mut world = sound();
+    change(&mut world);
+    report(&world)
+}
+
+#[test]
+fn merged_percentiles_are_never_averaged() {
+    let (mut fast, mut slow) = (Measured::sized(1, 1), Measured::sized(1, 1));
+    (0..990).for_each(|_| answer(&mut fast.series[0], 0, 1000));
+    (0..10).for_each(|_| answer(&mut slow.series[0], 1, 1_000_000));
+    let report = report_after(|w| {
+        fast.add(&slow).unwrap();
+        w.totals.series = fast.series;
+        w.plan = plan(&[("response_time.p99", "< 2ms"), ("response_time.p99_9", "> 900ms")]);
+    });
+    assert!(report.thresholds.iter().all(|row| row.holds), "{:?}", report.thresholds);
+    assert_eq!(report.series[0].response_time.p99, 1000, "and not the 500 ms between 1 ms and 1 s");
+}
+
+#[test]
+fn a_generators_fault_is_no_error_of_the_target() {
+    let report = report_after(|w| {
+        let outcomes = &mut w.totals.series[0].outcomes;
+        outcomes[Outcome::NoDescriptor.index()] = 3;
+        outcomes[Outcome::Reset.index()] = 2;
+    });
+    let row = &report.series[0];
+    assert_eq!((row.requests, row.errors), (105, 2));
+    assert_eq!(row.outcomes, BTreeMap::from([("ok".into(), 100), ("reset".into(), 2)]));
+    assert_eq!(row.generator_faults, BTreeMap::from([("no_descriptor".into(), 3)]));
+}
+
+#[test]
+fn a_coarse_timeline_loses_no_planned_arrival() {
+    let report = report_after(|w| w.planned_timeline = vec![vec![7; 3001]]);
+    assert_eq!(report.timeline.len(), 751);
+    assert!(report.timeline.iter().all(|row| row.width_s == 4));
+    let sum = |of: fn(&TimelineRow) -> u64| report.timeline.iter().map(of).sum::<u64>();
+    assert_eq!((sum(|row| row.planned), sum(|row| row.started)), (7 * 3001, 100));
+    let last = report.timeline.last().unwrap();
+    assert_eq!((last.t_s, last.planned, last.p99), (3000, 7, None), "the last row holds what is left");
+}
+
+#[test]
+fn what_was_due_outside_the_plan_is_shown() {
+    let report = report_after(|w| answer(&mut w.totals.series[0], 77, 5));
+    let last = report.timeline.last().unwrap();
+    assert_eq!((report.timeline.len(), last.t_s, last.planned, last.started), (11, 77, 0, 1));
+}
+
+#[test]
+fn an_agent_that_changed_its_pacing_is_a_warning() {
+    let report = report_after(|w| w.agents[0].economy = true);
+    assert_eq!(
+        report.warnings,
+        ["agent a1 was too busy for precise pacing and changed to economy by itself"]
+    );
+}
+
+#[test]
+fn a_report_survives_its_json() {
+    let report = report_after(|w| {
+        w.plan = plan(&[("response_time.p99", "< 15ms"), ("browse.delivered", ">= 0.5")]);
+        w.agents[0].lost = Some("gone".into());
+        w.agents[1].cpu_share = f64::NAN;
+    });
+    let json = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+}
+
+/// The contract of report.json: whoever changes this list breaks somebody's script.
+#[test]
+fn the_keys_of_the_json_are_a_contract() {
+    let report = report_after(|w| {
+        w.plan = plan(&[("response_time.p99", "< 15ms")]);
+        w.totals.tallies[0].late = 1;
+        w.totals.series[0].outcomes[Outcome::NoPort.index()] = 1;
+        w.agents[0].economy = true;
+    });
+    let mut keys = BTreeSet::new();
+    walk("", &serde_json::to_value(&report).unwrap(), &mut keys);
+    let summary = "count,max,mean,min,mode,overflow,p50,p90,p95,p99,p99_9,stddev";
+    let series = ["connect_time", "response_time", "send_lag", "service_time", "size", "ttfb"]
+        .map(|time| format!("series[].{time}.{{{summary}}}"));
+    let expected = [
+        "agents[].send_lag.{max,p50,p99}",
+        "agents[].release_lag.{max,p50,p99}",
+        "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,release_lag,send_lag,start_skew_us,started}",
+        "imbalances.{browse}",
+        "ledger.browse.skipped.{late,no_lease,overload,stopped}",
+        "ledger.browse.{abandoned,finished,planned,skipped,started,unknown}",
+        "ledger.{browse}",
+        "run.{duration_s,id,name,seed,started_at}",
+        "series[].generator_faults.{no_port}",
+        "series[].outcomes.{ok}",
+        "series[].status.{200}",
+        "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
+        "thresholds[].{holds,limit,metric,unit,value}",
+        "timeline[].{errors,p50,p99,planned,scenario,started,t_s,width_s}",
+        "verdict.{reasons,result}",
+        "{agents,imbalances,ledger,run,series,thresholds,timeline,verdict,warnings}",
+    ];
+    let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
+    assert_eq!(keys, expected);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(
+        (&json["verdict"]["result"], &json["thresholds"][0]["unit"]),
+        (&"invalid".into(), &"us".into())
+    );
+}
+
+/// Collects `path.{key,key,…}` of every object.
+fn walk(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            let names = fields.keys().map(String::as_str).collect::<BTreeSet<_>>();
+            let names = names.into_iter().collect::<Vec<_>>().join(",");
+            let dot = if path.is_empty() { "" } else { "." };
+            keys.insert(format!("{path}{dot}{{{names}}}"));
+            fields.iter().for_each(|(name, value)| walk(&format!("{path}{dot}{name}"), value, keys));
+        }
+        Value::Array(items) => items.iter().for_each(|item| walk(&format!("{path}[]"), item, keys)),
+        _ => (),
+    }
+}
