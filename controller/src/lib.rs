@@ -1,1 +1,17 @@
 //! The controller of Stampede: splits the load, merges what the agents measured, reports.
+//!
+//! One task (`coordinator`) owns a run; everything around it carries bytes to it or shows what it decided.
+
+pub mod clock;
+pub mod exit;
+pub mod text;
+pub mod output;
+pub mod books;
+pub mod rpc;
+pub mod coordinator;
+pub mod live;
+pub mod local;
+pub mod start;
+pub mod demo_command;
+pub mod health;
+pub mod cli;

@@ -1,0 +1,346 @@
+//! Which addresses may be shot at. An agent is a weapon: what the plan names is only fired at when the operator
+//! of the agent's own machine agrees.
+//!
+//! Three rules, in this order, on the address that a connection really goes to:
+//!
+//! 1. An entry for exactly this address allows it, whatever it is.
+//! 2. Special addresses are denied: unspecified, link-local, multicast, broadcast, and those where clouds answer
+//!    machines with their secrets. No range covers them, `any` neither: a load test against them is a slip.
+//! 3. Loopback and private addresses are allowed, others only if an entry covers them.
+//!
+//! An IPv4 address inside an IPv6 one (`::ffff:a.b.c.d`) is judged as the IPv4 address that it is.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// The addresses an agent may fire at: loopback, private ones, and what its operator added.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AllowList {
+    added: Vec<AllowEntry>,
+}
+
+/// What one `--allow-target` adds: `any`, an address, or a range like `203.0.113.0/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllowEntry {
+    /// Every address that is not special.
+    Any,
+    /// A range; one that holds a single address allows even a special one.
+    Range(IpNet),
+}
+
+/// Why a text is no [`AllowEntry`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AllowEntryError {
+    /// Not one of the three forms.
+    #[error("`{0}` is no address range: write an address, a range like 203.0.113.0/24, or `any`")]
+    Form(String),
+    /// A range that does not begin where it says.
+    #[error(
+        "`{got}` has bits behind its prefix: write {whole} for the range or {address} for the one address"
+    )]
+    Bits {
+        /// As written.
+        got: String,
+        /// The range that the prefix means.
+        whole: IpNet,
+        /// The address in front of the prefix.
+        address: IpAddr,
+    },
+}
+
+/// An address that must not be shot at. Its text says which rule denies it and how to allow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied {
+    /// As it would have been connected to, an IPv4 address never inside an IPv6 one.
+    pub address: IpAddr,
+    /// The rule that denies it.
+    pub rule: Rule,
+}
+
+/// Why an address is denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Neither loopback nor private, and no entry covers it.
+    Public,
+    /// `0.0.0.0/8` or `::`.
+    Unspecified,
+    /// `169.254.0.0/16` or `fe80::/10`.
+    LinkLocal,
+    /// `224.0.0.0/4` or `ff00::/8`.
+    Multicast,
+    /// `255.255.255.255`.
+    Broadcast,
+    /// Where a cloud answers its machines with their secrets, beyond link-local.
+    Metadata,
+}
+
+impl AllowList {
+    /// Loopback, private addresses, and what the entries add.
+    #[must_use]
+    pub fn new(added: impl IntoIterator<Item = AllowEntry>) -> Self {
+        Self { added: added.into_iter().collect() }
+    }
+
+    /// Whether the address may be shot at.
+    ///
+    /// # Errors
+    /// [`Denied`] names the rule and the remedy.
+    pub fn check(&self, address: IpAddr) -> Result<(), Denied> {
+        let address = address.to_canonical();
+        let names =
+            |entry: &AllowEntry| matches!(entry, AllowEntry::Range(range) if *range == IpNet::from(address));
+        if self.added.iter().any(names) {
+            return Ok(());
+        }
+        if let Some(rule) = special(address) {
+            return Err(Denied { address, rule });
+        }
+        let covers = |entry: &AllowEntry| match entry {
+            AllowEntry::Any => true,
+            AllowEntry::Range(range) => range.contains(&address),
+        };
+        if is_near(address) || self.added.iter().any(covers) {
+            return Ok(());
+        }
+        Err(Denied { address, rule: Rule::Public })
+    }
+}
+
+impl FromStr for AllowEntry {
+    type Err = AllowEntryError;
+
+    /// # Errors
+    /// [`AllowEntryError`] for anything but `any`, an address or a range that begins where it says.
+    fn from_str(text: &str) -> Result<Self, AllowEntryError> {
+        if text == "any" {
+            return Ok(Self::Any);
+        }
+        let range = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text.parse().map_err(|_| AllowEntryError::Form(text.to_owned()))?,
+        };
+        if range != range.trunc() {
+            let (whole, address) = (range.trunc(), range.addr());
+            return Err(AllowEntryError::Bits { got: text.to_owned(), whole, address });
+        }
+        Ok(Self::Range(unmapped(range)))
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, rule } = self;
+        let exactly = if *rule == Rule::Public { "" } else { ", which only an entry for exactly it allows" };
+        write!(
+            f,
+            "target {address} is {}{exactly}: start the agent with --allow-target {}",
+            rule.as_str(),
+            IpNet::from(*address)
+        )
+    }
+}
+
+impl std::error::Error for Denied {}
+
+impl Rule {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "neither loopback nor private",
+            Self::Unspecified => "an unspecified address",
+            Self::LinkLocal => "a link-local address",
+            Self::Multicast => "a multicast address",
+            Self::Broadcast => "the broadcast address",
+            Self::Metadata => "a cloud's metadata address",
+        }
+    }
+}
+
+/// The rule under which a special address is denied.
+fn special(address: IpAddr) -> Option<Rule> {
+    if METADATA.contains(&address) {
+        return Some(Rule::Metadata);
+    }
+    match address {
+        // The whole of 0.0.0.0/8 is "this network" (RFC 1122); Linux takes 0.0.0.0 for loopback.
+        IpAddr::V4(v4) if v4.octets()[0] == 0 => Some(Rule::Unspecified),
+        IpAddr::V4(v4) if v4.is_link_local() => Some(Rule::LinkLocal),
+        IpAddr::V4(v4) if v4.is_multicast() => Some(Rule::Multicast),
+        IpAddr::V4(v4) if v4.is_broadcast() => Some(Rule::Broadcast),
+        IpAddr::V6(v6) if v6.is_unspecified() => Some(Rule::Unspecified),
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(Rule::LinkLocal),
+        IpAddr::V6(v6) if v6.is_multicast() => Some(Rule::Multicast),
+        IpAddr::V6(v6) => translated(v6).and_then(|v4| special(IpAddr::V4(v4))),
+        IpAddr::V4(_) => None,
+    }
+}
+
+/// The IPv4 address that a translator makes of an IPv6 one (NAT64, RFC 6052).
+fn translated(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [0x64, 0xff9b, 0, 0, 0, 0, _, _] = v6.segments() else { return None };
+    let [.., a, b, c, d] = v6.octets();
+    Some(Ipv4Addr::new(a, b, c, d))
+}
+
+/// Loopback and private: 127/8, 10/8, 172.16/12, 192.168/16, `::1`, `fc00::/7`.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
+    }
+}
+
+/// A range of IPv4 addresses written inside IPv6, as the IPv4 range that it is.
+fn unmapped(range: IpNet) -> IpNet {
+    let mapped = |net: Ipv6Net| {
+        let prefix = net.prefix_len().checked_sub(96)?;
+        Ipv4Net::new(net.addr().to_ipv4_mapped()?, prefix).ok()
+    };
+    match range {
+        IpNet::V6(net) => mapped(net).map_or(range, IpNet::V4),
+        IpNet::V4(_) => range,
+    }
+}
+
+/// Amazon and Google over IPv6, Alibaba, Oracle, Azure. Most others answer at the link-local 169.254.169.254.
+const METADATA: [IpAddr; 5] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(entries: &[&str]) -> AllowList {
+        AllowList::new(entries.iter().map(|entry| entry.parse().unwrap()))
+    }
+
+    #[test]
+    fn loopback_and_private_need_no_entry_and_nothing_else_goes_without() {
+        for (address, denied_by, why) in [
+            ("127.0.0.1", None, "loopback"),
+            ("127.255.255.255", None, "the last of loopback"),
+            ("128.0.0.0", Some(Rule::Public), "behind loopback"),
+            ("::1", None, "loopback"),
+            ("::2", Some(Rule::Public), "beside loopback"),
+            ("10.0.0.0", None, "private"),
+            ("10.255.255.255", None, "private"),
+            ("11.0.0.0", Some(Rule::Public), "behind 10/8"),
+            ("172.15.255.255", Some(Rule::Public), "before 172.16/12"),
+            ("172.16.0.0", None, "private"),
+            ("172.31.255.255", None, "private"),
+            ("172.32.0.0", Some(Rule::Public), "behind 172.16/12"),
+            ("192.168.0.1", None, "private"),
+            ("192.169.0.0", Some(Rule::Public), "behind 192.168/16"),
+            ("fc00::", None, "unique local"),
+            ("fdff:ffff::1", None, "unique local"),
+            ("fe00::", Some(Rule::Public), "behind fc00::/7"),
+            ("fec0::1", Some(Rule::Public), "site-local is no longer private"),
+            ("100.64.0.1", Some(Rule::Public), "carrier-grade NAT is somebody else's"),
+            ("93.184.216.34", Some(Rule::Public), "public"),
+            ("2606:2800:220:1::1", Some(Rule::Public), "public"),
+            ("::ffff:127.0.0.1", None, "loopback inside IPv6"),
+            ("::ffff:10.1.2.3", None, "private inside IPv6"),
+            ("::ffff:93.184.216.34", Some(Rule::Public), "public inside IPv6"),
+            ("::127.0.0.1", Some(Rule::Public), "the old compatible form is no loopback"),
+            ("64:ff9b::7f00:1", Some(Rule::Public), "loopback behind a translator is not ours"),
+            ("2002:7f00:1::", Some(Rule::Public), "nor behind 6to4"),
+        ] {
+            let got = AllowList::default().check(address.parse().unwrap()).err().map(|denied| denied.rule);
+            assert_eq!(got, denied_by, "{address}: {why}");
+        }
+    }
+
+    #[test]
+    fn special_addresses_are_denied_unless_named_exactly() {
+        let wide = list(&["any", "0.0.0.0/0", "::/0", "169.254.0.0/16", "fe80::/10", "fd00::/8"]);
+        for (address, rule, why) in [
+            ("0.0.0.0", Rule::Unspecified, "Linux connects it to itself"),
+            ("0.1.2.3", Rule::Unspecified, "this network"),
+            ("::", Rule::Unspecified, "unspecified"),
+            ("169.254.169.254", Rule::LinkLocal, "metadata of most clouds"),
+            ("169.254.0.0", Rule::LinkLocal, "the first link-local"),
+            ("fe80::1", Rule::LinkLocal, "link-local"),
+            ("febf::1", Rule::LinkLocal, "the end of fe80::/10"),
+            ("224.0.0.1", Rule::Multicast, "multicast"),
+            ("239.255.255.255", Rule::Multicast, "multicast"),
+            ("ff02::1", Rule::Multicast, "all nodes"),
+            ("255.255.255.255", Rule::Broadcast, "broadcast"),
+            ("::ffff:169.254.169.254", Rule::LinkLocal, "metadata inside IPv6"),
+            ("::ffff:0.0.0.0", Rule::Unspecified, "unspecified inside IPv6"),
+            ("64:ff9b::a9fe:a9fe", Rule::LinkLocal, "metadata behind a translator"),
+            ("fd00:ec2::254", Rule::Metadata, "Amazon over IPv6, although unique local"),
+            ("100.100.100.200", Rule::Metadata, "Alibaba"),
+        ] {
+            let ip: IpAddr = address.parse().unwrap();
+            assert_eq!(wide.check(ip).map_err(|denied| denied.rule), Err(rule), "{address}: {why}");
+            assert_eq!(list(&[address]).check(ip), Ok(()), "{address} named exactly: {why}");
+        }
+    }
+
+    #[test]
+    fn an_entry_allows_what_it_covers() {
+        for (entry, inside, outside, why) in [
+            ("93.184.216.34", "93.184.216.34", "93.184.216.35", "an address"),
+            ("93.184.216.34/32", "::ffff:93.184.216.34", "93.184.216.33", "a range of one"),
+            ("203.0.113.0/24", "203.0.113.255", "203.0.114.0", "a range"),
+            ("0.0.0.0/0", "8.8.8.8", "2001:db8::1", "all of IPv4 is nothing of IPv6"),
+            ("::/0", "2001:db8::1", "8.8.8.8", "nor the other way round"),
+            ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::1", "a range of IPv6"),
+            ("::ffff:203.0.113.0/120", "203.0.113.7", "203.0.114.0", "a range of IPv4 inside IPv6"),
+            ("any", "8.8.8.8", "169.254.1.1", "all but special ones"),
+            ("any", "2001:db8::1", "ff02::1", "all but special ones of IPv6"),
+        ] {
+            let allow = list(&[entry]);
+            assert_eq!(allow.check(inside.parse().unwrap()), Ok(()), "{entry}: {why}");
+            assert!(allow.check(outside.parse().unwrap()).is_err(), "{entry}: {why}");
+            assert_eq!(allow.check(IpAddr::V4(Ipv4Addr::LOCALHOST)), Ok(()), "{entry}: entries only add");
+        }
+    }
+
+    #[test]
+    fn a_malformed_entry_says_what_to_write() {
+        for (text, expected) in [
+            ("", "`` is no address range"),
+            ("example.org", "`example.org` is no address range"),
+            ("ANY", "`ANY` is no address range"),
+            ("10.0.0.0/33", "`10.0.0.0/33` is no address range"),
+            ("10.0.0/8", "`10.0.0/8` is no address range"),
+            ("127.0.0.1:80", "`127.0.0.1:80` is no address range"),
+            ("[::1]", "`[::1]` is no address range"),
+            ("fe80::1%eth0", "`fe80::1%eth0` is no address range"),
+            ("203.0.113.7/24", "write 203.0.113.0/24 for the range or 203.0.113.7 for the one address"),
+        ] {
+            let error = text.parse::<AllowEntry>().unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_denies_says_how_to_allow() {
+        for (address, expected) in [
+            (
+                "93.184.216.34",
+                "target 93.184.216.34 is neither loopback nor private: start the agent with --allow-target \
+                 93.184.216.34/32",
+            ),
+            (
+                "fe80::1",
+                "target fe80::1 is a link-local address, which only an entry for exactly it allows: start the \
+                 agent with --allow-target fe80::1/128",
+            ),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            let denied = AllowList::default().check(address).unwrap_err();
+            assert_eq!(denied.to_string(), expected);
+            let remedy: AllowEntry = expected.rsplit(' ').next().unwrap().parse().unwrap();
+            assert_eq!(AllowList::new([remedy]).check(address), Ok(()), "the remedy works");
+        }
+    }
+}

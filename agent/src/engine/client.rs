@@ -1,0 +1,306 @@
+//! One engine thread's load: streams of arrivals, a client that carries them out, a recorder.
+//!
+//! Everything here runs in one thread; the tasks of a thread share it through an `Rc` and never hold a borrow
+//! across an await.
+
+use crate::clock::{self, RunClock};
+use crate::engine::full::Full;
+use crate::engine::lean::Lean;
+use crate::engine::recorder::{Ended, Recorder, micros};
+use crate::engine::rows::Rows;
+use crate::engine::stream::{Stream, slots};
+use crate::engine::{Setup, Snapshot};
+use crate::lease::Lease;
+use common::arrivals::Due;
+use common::histogram::Histogram;
+use common::measured::Measured;
+use common::outcome::Outcome;
+use common::pacer::Order;
+use common::plan::{HttpVersion, Pacing, Plan};
+use common::share::Share;
+use common::time::RunTime;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The load of one engine thread.
+pub(super) struct Load {
+    pub(super) plan: Arc<Plan>,
+    streams: Vec<Stream>,
+    client: Client,
+    recorder: RefCell<Recorder>,
+    clock: Cell<RunClock>,
+    lease: Arc<Lease>,
+    pumping: Cell<bool>,
+    pace: Cell<Pace>,
+    /// Wakes the thread's main task when what it waits for may have changed.
+    pub(super) changed: Notify,
+}
+
+/// Two ways to send, chosen by what the steps ask for.
+enum Client {
+    Lean(Lean),
+    Full(Full),
+}
+
+/// How the thread paces, and what it has used since the last snapshot.
+#[derive(Clone, Copy)]
+struct Pace {
+    economy: bool,
+    changed_by_itself: bool,
+    since: u64,
+    cpu: u64,
+    start_skew: Option<u64>,
+}
+
+/// What the thread's main task does next.
+pub(super) enum Next {
+    /// Come back at this run time.
+    At(RunTime),
+    /// Come back at once, after answers were looked at.
+    Now,
+    /// Come back when something changed.
+    Idle,
+}
+
+impl Load {
+    pub(super) fn new(setup: &Setup, number: usize, share: &Share) -> Result<Rc<Self>, String> {
+        let plan = Arc::clone(&setup.plan);
+        let part = |all| slots(all, number, setup.threads);
+        let stream = |scenario| Stream::new(&plan, scenario, share, part(scenario.max_in_flight));
+        let streams = plan.scenarios.iter().map(stream).collect::<Result<Vec<_>, _>>()?;
+        let client = match plan.target.http {
+            HttpVersion::Http1 => Client::Lean(Lean::new(&plan, &setup.allow)?),
+            HttpVersion::Http2 => Client::Full(Full::new(&plan, &setup.allow)?),
+        };
+        let rows = match &setup.rows {
+            Some(folder) => Some(rows(folder, number)?),
+            None => None,
+        };
+        let load = Self {
+            recorder: RefCell::new(Recorder::new(Measured::for_plan(&plan), rows)),
+            clock: Cell::new(RunClock { zero: u64::MAX }),
+            lease: Arc::clone(&setup.lease),
+            pumping: Cell::new(false),
+            pace: Cell::new(Pace {
+                economy: false,
+                changed_by_itself: false,
+                since: clock::now(),
+                cpu: clock::thread_cpu(),
+                start_skew: None,
+            }),
+            changed: Notify::new(),
+            plan,
+            streams,
+            client,
+        };
+        if load.plan.agents.pacing == Pacing::Economy {
+            load.economise();
+        }
+        Ok(Rc::new(load))
+    }
+
+    pub(super) fn as_lean(&self) -> Option<&Lean> {
+        if let Client::Lean(lean) = &self.client { Some(lean) } else { None }
+    }
+
+    pub(super) fn as_full(&self) -> Option<&Full> {
+        if let Client::Full(full) = &self.client { Some(full) } else { None }
+    }
+
+    /// Makes connections before the run.
+    pub(super) async fn warm(self: &Rc<Self>) -> Result<(), String> {
+        match &self.client {
+            Client::Lean(lean) => lean.warm(self).await,
+            Client::Full(full) => full.reach().await,
+        }
+    }
+
+    pub(super) fn set_zero(&self, zero: u64) {
+        self.clock.set(RunClock { zero });
+    }
+
+    pub(super) fn clock(&self) -> RunClock {
+        self.clock.get()
+    }
+
+    pub(super) fn now(&self) -> RunTime {
+        self.clock.get().now()
+    }
+
+    pub(super) fn is_precise(&self) -> bool {
+        !self.pace.get().economy
+    }
+
+    /// The thread runs for the first time after run time zero.
+    pub(super) fn begin(&self) {
+        let mut pace = self.pace.get();
+        pace.start_skew = Some(self.now().nanos());
+        (pace.since, pace.cpu) = (clock::now(), clock::thread_cpu());
+        self.pace.set(pace);
+    }
+
+    /// Fires what is due. A long backlog is cut in pieces, so that answers are looked at in between.
+    pub(super) fn pump(self: &Rc<Self>) -> Next {
+        self.pumping.set(true);
+        let (mut earliest, mut more) = (None::<RunTime>, false);
+        for scenario in 0..self.streams.len() {
+            match self.pump_one(scenario) {
+                Next::At(at) => earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))),
+                Next::Now => more = true,
+                Next::Idle => {}
+            }
+        }
+        self.pumping.set(false);
+        match (more, earliest) {
+            (true, _) => Next::Now,
+            (false, Some(at)) => Next::At(at),
+            (false, None) => Next::Idle,
+        }
+    }
+
+    fn pump_one(self: &Rc<Self>, scenario: usize) -> Next {
+        let stream = &self.streams[scenario];
+        for _ in 0..PIECE {
+            let local = clock::now();
+            let now = self.clock.get().at(local);
+            let queued = stream.is_queued();
+            match stream.next(now, self.lease.holds(local)) {
+                Order::Fire(due) => self.fire(scenario, due, now, queued),
+                Order::Skip(_, reason) => self.recorder.borrow_mut().skipped(scenario, reason),
+                Order::Wait(at) => return Next::At(at),
+                Order::WaitForSlot | Order::Done => return Next::Idle,
+            }
+        }
+        Next::Now
+    }
+
+    fn fire(self: &Rc<Self>, scenario: usize, due: Due, now: RunTime, queued: bool) {
+        self.streams[scenario].enter();
+        {
+            let mut recorder = self.recorder.borrow_mut();
+            if !queued {
+                recorder.released(now.since(due.at));
+            }
+            recorder.started(scenario, due);
+        }
+        match &self.client {
+            Client::Lean(lean) => lean.fire(self, scenario, due, now),
+            Client::Full(full) => full.fire(self, scenario, due),
+        }
+    }
+
+    /// A request ended: record it and give its slot to the next arrival that waits.
+    pub(super) fn settle(self: &Rc<Self>, ended: &Ended) {
+        self.recorder.borrow_mut().ended(ended);
+        let stream = &self.streams[ended.scenario];
+        stream.leave();
+        // A request that fails while arrivals are fired leaves the rest to that loop: no recursion.
+        if stream.is_queued() && !self.pumping.get() {
+            self.pumping.set(true);
+            let next = self.pump_one(ended.scenario);
+            self.pumping.set(false);
+            if !matches!(next, Next::Idle) {
+                self.changed.notify_one();
+            }
+        }
+        if stream.is_finished() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A request is given up because the run ends.
+    pub(super) fn abandon(&self, scenario: usize) {
+        self.recorder.borrow_mut().abandoned(scenario);
+        self.streams[scenario].leave();
+        self.changed.notify_one();
+    }
+
+    /// Whether a status is what the scenario's step expects.
+    pub(super) fn judge(&self, scenario: usize, status: u16) -> Outcome {
+        let expect = &self.plan.scenarios[scenario].steps[0].expect;
+        if expect.is_good(status) { Outcome::Ok } else { Outcome::UnexpectedStatus }
+    }
+
+    /// Ends what has waited too long for its answer, or for the end of the run.
+    pub(super) fn sweep(self: &Rc<Self>) {
+        let now = self.now();
+        if let Client::Lean(lean) = &self.client {
+            lean.time_out(self, now);
+        }
+        for (scenario, stream) in self.streams.iter().enumerate() {
+            if stream.in_flight() > 0 && now >= stream.give_up() {
+                self.abandon_all(scenario);
+            }
+        }
+    }
+
+    pub(super) fn stop(&self, from: RunTime, abort: bool) {
+        let now = self.now();
+        for (scenario, stream) in self.streams.iter().enumerate() {
+            stream.stop(from, now);
+            if abort {
+                self.abandon_all(scenario);
+            }
+        }
+    }
+
+    fn abandon_all(&self, scenario: usize) {
+        match &self.client {
+            Client::Lean(lean) => lean.abandon(self, scenario),
+            Client::Full(full) => full.abandon(self, scenario),
+        }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.streams.iter().all(Stream::is_finished)
+    }
+
+    /// What was measured since the last time. Looks at its own work: a thread that cannot keep up economises.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let (now, cpu) = (clock::now(), clock::thread_cpu());
+        let measured = self.recorder.borrow_mut().take();
+        let mut pace = self.pace.get();
+        let cpu_share = (cpu - pace.cpu) as f64 / (now - pace.since).max(1) as f64;
+        (pace.since, pace.cpu) = (now, cpu);
+        self.pace.set(pace);
+        if !pace.economy && is_overworked(cpu_share, &measured.release_lag) {
+            self.economise();
+            self.pace.set(Pace { economy: true, changed_by_itself: true, ..pace });
+        }
+        let finished = self.is_finished();
+        let rows = if finished { self.recorder.borrow_mut().finish_rows() } else { Ok(()) };
+        Snapshot {
+            measured,
+            cursors: self.streams.iter().map(Stream::cursor).collect(),
+            in_flight: self.streams.iter().map(Stream::in_flight).sum(),
+            cpu_share: cpu_share.min(1.0),
+            start_skew: pace.start_skew,
+            economy: self.pace.get().changed_by_itself,
+            finished,
+            warnings: rows.err().into_iter().collect(),
+        }
+    }
+
+    fn economise(&self) {
+        self.streams.iter().for_each(|stream| stream.set_quantum(QUANTUM));
+        self.pace.set(Pace { economy: true, ..self.pace.get() });
+    }
+}
+
+fn rows(folder: &std::path::Path, number: usize) -> Result<Rows, String> {
+    let path = folder.join(format!("rows-{}-{number}.csv", std::process::id()));
+    Rows::create(&path).map_err(|error| format!("create {}: {error}", path.display()))
+}
+
+/// A core that is used up while most arrivals go out late gains more from waking less often than it loses.
+fn is_overworked(cpu_share: f64, release_lag: &Histogram) -> bool {
+    cpu_share > 0.9 && release_lag.quantile(0.5) > micros(QUANTUM / 2)
+}
+
+/// Arrivals are released together at most this often in economy pacing.
+const QUANTUM: Duration = Duration::from_millis(1);
+/// So many arrivals are fired before answers are looked at.
+const PIECE: usize = 64;

@@ -1,0 +1,342 @@
+//! One connection of the lean client: at most one request at a time, never pipelined.
+
+use crate::connect::{Connection, Raw};
+use crate::engine::client::Load;
+use crate::engine::lean::Lean;
+use crate::engine::recorder::{Answered, Ended};
+use crate::http1::{Answer, Cut, Progress, Reader};
+use common::arrivals::Due;
+use common::outcome::Outcome;
+use common::time::RunTime;
+use rustls::ClientConnection;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::AbortHandle;
+
+/// A request under way.
+#[derive(Clone, Copy)]
+pub(super) struct Flight {
+    pub(super) scenario: usize,
+    due: Due,
+    /// When its time is over.
+    pub(super) deadline: RunTime,
+    sent: Option<RunTime>,
+    first_byte: Option<RunTime>,
+    bytes_in: u64,
+    bytes_out: u64,
+    connect: Option<Duration>,
+}
+
+/// A connection, shared by its task and whoever fires requests.
+pub(super) struct Conn {
+    key: usize,
+    flight: Cell<Option<Flight>>,
+    writer: RefCell<Option<OwnedWriteHalf>>,
+    tls: RefCell<Option<Box<ClientConnection>>>,
+    reader: RefCell<Reader>,
+    /// What the socket did not take yet; a task of its own brings it away.
+    unsent: RefCell<Vec<u8>>,
+    task: RefCell<Option<AbortHandle>>,
+    dead: Cell<bool>,
+}
+
+/// What becomes of a connection after bytes came in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Keep,
+    Close,
+}
+
+impl Flight {
+    pub(super) fn new(scenario: usize, due: Due, deadline: RunTime) -> Self {
+        Self { scenario, due, deadline, sent: None, first_byte: None, bytes_in: 0, bytes_out: 0, connect: None }
+    }
+
+    fn ended(&self, outcome: Outcome, answer: Option<Answered>, done: RunTime) -> Ended {
+        let Self { scenario, due, sent, bytes_in, bytes_out, connect, .. } = *self;
+        Ended { scenario, due, outcome, sent, answer, done, bytes_in, bytes_out, connect }
+    }
+}
+
+impl Conn {
+    pub(super) fn new(key: usize, flight: Option<Flight>) -> Self {
+        Self {
+            key,
+            flight: Cell::new(flight),
+            writer: RefCell::default(),
+            tls: RefCell::default(),
+            reader: RefCell::default(),
+            unsent: RefCell::default(),
+            task: RefCell::default(),
+            dead: Cell::new(false),
+        }
+    }
+
+    pub(super) fn key(&self) -> usize {
+        self.key
+    }
+
+    pub(super) fn flight(&self) -> Option<Flight> {
+        self.flight.get()
+    }
+
+    /// Takes a request aboard; the connection must be idle.
+    pub(super) fn board(&self, flight: Flight) {
+        self.flight.set(Some(flight));
+    }
+
+    /// Takes the request off.
+    pub(super) fn land(&self) -> Option<Flight> {
+        self.flight.take()
+    }
+
+    pub(super) fn set_task(&self, task: AbortHandle) {
+        *self.task.borrow_mut() = Some(task);
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
+    /// Closes it; `false` when it was closed before.
+    pub(super) fn kill(&self) -> bool {
+        if let Some(writer) = self.writer.borrow_mut().take() {
+            // The socket closes with its last half; a shutdown would be one system call more.
+            writer.forget();
+        }
+        if let Some(task) = self.task.borrow_mut().take() {
+            task.abort();
+        }
+        !self.dead.replace(true)
+    }
+}
+
+/// Makes the connection, sends the request that waits for it, then reads answers until it closes.
+pub(super) async fn open(conn: Rc<Conn>, load: Rc<Load>) {
+    let lean = load.lean();
+    match lean.connector.connect().await {
+        Ok(connection) => adopt(conn, Rc::clone(&load), connection).await,
+        Err(failure) => fail(&conn, &load, lean, failure.outcome),
+    }
+}
+
+/// Takes over a new connection.
+pub(super) async fn adopt(conn: Rc<Conn>, load: Rc<Load>, connection: Connection) {
+    let lean = load.lean();
+    let (read, write) = connection.stream.into_split();
+    *conn.writer.borrow_mut() = Some(write);
+    *conn.tls.borrow_mut() = connection.tls;
+    match conn.land() {
+        Some(flight) => {
+            let times = connection.times;
+            conn.board(Flight { connect: Some(times.dns + times.tcp + times.tls), ..flight });
+            send(&conn, &load, lean);
+        }
+        None => lean.put_idle(&conn),
+    }
+    serve(&conn, &load, read).await;
+    lean.discard(&conn);
+}
+
+/// Reads answers until the connection closes.
+async fn serve(conn: &Rc<Conn>, load: &Rc<Load>, mut read: OwnedReadHalf) {
+    let lean = load.lean();
+    let mut then = Then::Keep;
+    while then == Then::Keep && !conn.is_dead() {
+        then = poll_fn(|cx| {
+            let mut buffer = lean.buffer.borrow_mut();
+            let mut space = ReadBuf::new(&mut buffer);
+            let outcome = ready!(Pin::new(&mut read).poll_read(cx, &mut space));
+            Poll::Ready(match outcome {
+                Ok(()) => take_in(conn, load, lean, space.filled()),
+                Err(_) => cut(conn, load, lean),
+            })
+        })
+        .await;
+    }
+}
+
+/// Bytes came in; none means that the target closed the connection.
+fn take_in(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, bytes: &[u8]) -> Then {
+    if bytes.is_empty() {
+        return closed(conn, load, lean);
+    }
+    if conn.tls.borrow().is_none() {
+        return read_answer(conn, load, lean, bytes);
+    }
+    match decrypt(conn, load, lean, bytes) {
+        Ok(then) => then,
+        Err(_) => {
+            fail(conn, load, lean, Outcome::Tls);
+            Then::Close
+        }
+    }
+}
+
+fn decrypt(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, mut bytes: &[u8]) -> io::Result<Then> {
+    while !bytes.is_empty() {
+        {
+            let mut tls = conn.tls.borrow_mut();
+            let Some(tls) = tls.as_mut() else { return Ok(Then::Close) };
+            tls.read_tls(&mut bytes)?;
+            tls.process_new_packets().map_err(io::Error::other)?;
+        }
+        loop {
+            let mut plain = lean.plain.borrow_mut();
+            let read = conn.tls.borrow_mut().as_mut().map(|tls| tls.reader().read(&mut plain));
+            let then = match read {
+                Some(Ok(0)) => closed(conn, load, lean),
+                Some(Ok(n)) => read_answer(conn, load, lean, &plain[..n]),
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Some(Err(error)) => return Err(error),
+                None => Then::Close,
+            };
+            if then == Then::Close {
+                return Ok(then);
+            }
+        }
+    }
+    Ok(Then::Keep)
+}
+
+/// Plain bytes of an answer.
+fn read_answer(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, bytes: &[u8]) -> Then {
+    // Bytes that nobody asked for: the connection cannot be trusted any more.
+    let Some(mut flight) = conn.land() else { return Then::Close };
+    let now = load.now();
+    flight.bytes_in += bytes.len() as u64;
+    flight.first_byte.get_or_insert(now);
+    let progress = conn.reader.borrow_mut().feed(bytes);
+    match progress {
+        Ok(Progress::More) => {
+            conn.board(flight);
+            Then::Keep
+        }
+        Ok(Progress::Done(answer)) => {
+            let then = if answer.keep_alive && conn.unsent.borrow().is_empty() { Then::Keep } else { Then::Close };
+            if then == Then::Keep {
+                lean.put_idle(conn);
+            }
+            answered(&flight, load, &answer, now);
+            then
+        }
+        Err(_) => {
+            load.settle(&flight.ended(Outcome::Protocol, None, now));
+            Then::Close
+        }
+    }
+}
+
+fn answered(flight: &Flight, load: &Rc<Load>, answer: &Answer, now: RunTime) {
+    let Answer { status, body_bytes, .. } = *answer;
+    let first_byte = flight.first_byte.unwrap_or(now);
+    let whole = Answered { status, first_byte, body_bytes };
+    load.settle(&flight.ended(load.judge(flight.scenario, status), Some(whole), now));
+}
+
+/// The target closed the connection: the end of some answers, the loss of others, nothing while it was idle.
+fn closed(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean) -> Then {
+    let end = conn.reader.borrow_mut().eof();
+    match (end, conn.flight()) {
+        (Ok(answer), Some(flight)) if flight.sent.is_some() => {
+            conn.land();
+            answered(&flight, load, &answer, load.now());
+        }
+        _ => return cut(conn, load, lean),
+    }
+    Then::Close
+}
+
+/// The connection broke.
+fn cut(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean) -> Then {
+    let outcome = match conn.reader.borrow_mut().eof() {
+        Err(Cut::InBody) => Outcome::Body,
+        _ => Outcome::Reset,
+    };
+    fail(conn, load, lean, outcome);
+    Then::Close
+}
+
+/// Ends the request with a failure and closes the connection.
+pub(super) fn fail(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, outcome: Outcome) {
+    let flight = conn.land();
+    lean.discard(conn);
+    if let Some(flight) = flight {
+        load.settle(&flight.ended(outcome, None, load.now()));
+    }
+}
+
+/// Hands the request to the socket. What the socket does not take at once goes after it in a task of its own.
+pub(super) fn send(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean) {
+    let Some(mut flight) = conn.land() else { return };
+    let mut scratch = lean.scratch.borrow_mut();
+    let request = &lean.requests[flight.scenario];
+    let bytes = request.bytes(flight.due.k, &mut scratch);
+    conn.reader.borrow_mut().begin(request.is_head());
+    flight.bytes_out = bytes.len() as u64;
+    flight.sent = Some(load.now());
+    conn.board(flight);
+    let written = write(conn, bytes);
+    drop(scratch);
+    match written {
+        Ok(true) => {}
+        Ok(false) => drop(tokio::task::spawn_local(flush(Rc::clone(conn), Rc::clone(load)))),
+        Err(_) => fail(conn, load, lean, Outcome::Reset),
+    }
+}
+
+/// Writes what the socket takes; `false` when something is left in `unsent` (or in the TLS buffers).
+fn write(conn: &Conn, bytes: &[u8]) -> io::Result<bool> {
+    let writer = conn.writer.borrow();
+    let writer = writer.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+    if let Some(tls) = conn.tls.borrow_mut().as_mut() {
+        tls.writer().write_all(bytes)?;
+        return write_tls(tls, writer);
+    }
+    let sent = match writer.try_write(bytes) {
+        Ok(sent) => sent,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(error) => return Err(error),
+    };
+    if sent < bytes.len() {
+        conn.unsent.borrow_mut().extend_from_slice(&bytes[sent..]);
+    }
+    Ok(sent == bytes.len())
+}
+
+fn write_tls(tls: &mut ClientConnection, writer: &OwnedWriteHalf) -> io::Result<bool> {
+    while tls.wants_write() {
+        match tls.write_tls(&mut Raw(writer.as_ref())) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}
+
+/// Brings the rest of a request to the socket.
+async fn flush(conn: Rc<Conn>, load: Rc<Load>) {
+    loop {
+        let writable = poll_fn(|cx| match conn.writer.borrow().as_ref() {
+            Some(writer) => writer.as_ref().poll_write_ready(cx),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        });
+        let rest = match writable.await {
+            Ok(()) => std::mem::take(&mut *conn.unsent.borrow_mut()),
+            Err(_) => return,
+        };
+        match write(&conn, &rest) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(_) => return fail(&conn, &load, load.lean(), Outcome::Reset),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The recorder of one engine thread: counts and times, taken out once per interval.
+
+use crate::engine::rows::Rows;
+use common::arrivals::Due;
+use common::measured::Measured;
+use common::outcome::Outcome;
+use common::pacer::SkipReason;
+use common::time::RunTime;
+use std::time::Duration;
+
+/// A request that ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    /// The scenario's number; with one step each it is also the series'.
+    pub(super) scenario: usize,
+    pub(super) due: Due,
+    pub(super) outcome: Outcome,
+    /// When the first byte went to the socket; `None` when none did.
+    pub(super) sent: Option<RunTime>,
+    /// What came back; `None` when no whole answer did.
+    pub(super) answer: Option<Answered>,
+    /// When it ended.
+    pub(super) done: RunTime,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    /// How long the connection took, where this request had to make one.
+    pub(super) connect: Option<Duration>,
+}
+
+/// A whole answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) first_byte: RunTime,
+    pub(super) body_bytes: u64,
+}
+
+/// Records what one engine thread does.
+pub(super) struct Recorder {
+    measured: Measured,
+    rows: Option<Rows>,
+}
+
+impl Recorder {
+    pub(super) fn new(measured: Measured, rows: Option<Rows>) -> Self {
+        Self { measured, rows }
+    }
+
+    /// A request is about to be handed to the client.
+    pub(super) fn started(&mut self, scenario: usize, due: Due) {
+        self.measured.tallies[scenario].started += 1;
+        self.measured.series[scenario].timeline.at(due.at).started += 1;
+    }
+
+    /// The generator's own lateness with an arrival that found a slot at once.
+    pub(super) fn released(&mut self, lag: Duration) {
+        self.measured.release_lag.record(micros(lag));
+    }
+
+    pub(super) fn skipped(&mut self, scenario: usize, reason: SkipReason) {
+        self.measured.tallies[scenario].skip(reason);
+    }
+
+    /// A request that was still under way when the run ended.
+    pub(super) fn abandoned(&mut self, scenario: usize) {
+        self.measured.tallies[scenario].abandoned += 1;
+    }
+
+    pub(super) fn ended(&mut self, ended: &Ended) {
+        self.measured.tallies[ended.scenario].finished += 1;
+        let series = &mut self.measured.series[ended.scenario];
+        series.outcomes[ended.outcome.index()] += 1;
+        series.bytes_in += ended.bytes_in;
+        series.bytes_out += ended.bytes_out;
+        if let Some(connect) = ended.connect {
+            series.connect_time.record(micros(connect));
+        }
+        let bucket = series.timeline.at(ended.due.at);
+        bucket.finished += 1;
+        bucket.errors += u64::from(ended.outcome.is_error());
+        if let (Some(sent), Some(answer)) = (ended.sent, ended.answer) {
+            bucket.response_time.record(micros(ended.done.since(ended.due.at)));
+            *series.status.entry(answer.status).or_default() += 1;
+            series.service_time.record(micros(ended.done.since(sent)));
+            series.ttfb.record(micros(answer.first_byte.since(sent)));
+            series.size.record(answer.body_bytes);
+        }
+        if let Some(sent) = ended.sent {
+            series.send_lag.record(micros(sent.since(ended.due.at)));
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.write(ended);
+        }
+    }
+
+    /// Everything since the last time.
+    pub(super) fn take(&mut self) -> Measured {
+        self.measured.take()
+    }
+
+    /// Puts rows on the disk; a failed write is told once, at the end.
+    pub(super) fn finish_rows(&mut self) -> Result<(), String> {
+        self.rows.take().map_or(Ok(()), Rows::finish)
+    }
+}
+
+/// Microseconds, rounded to the nearest.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from((time.as_nanos() + 500) / 1000).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,114 @@
+//! One scenario on one engine thread: its pacer and its slots.
+
+use common::arrivals::Timetable;
+use common::pacer::{Gate, Limits, Order, Pacer};
+use common::plan::{Plan, Scenario};
+use common::share::Share;
+use common::time::RunTime;
+use std::cell::{Cell, RefCell};
+
+/// A scenario's part on this thread.
+pub(super) struct Stream {
+    pacer: RefCell<Pacer>,
+    slots: u32,
+    in_flight: Cell<u32>,
+    /// Whether arrivals wait for a slot, so that an answer must look for the next arrival at once.
+    queued: Cell<bool>,
+    done: Cell<bool>,
+    /// When waiting and unfinished requests are given up.
+    give_up: Cell<RunTime>,
+    drain: std::time::Duration,
+    end: RunTime,
+}
+
+impl Stream {
+    /// The stream of `scenario` for a share, with this thread's part of the agent's slots.
+    pub(super) fn new(plan: &Plan, scenario: &Scenario, share: &Share, slots: u32) -> Result<Self, String> {
+        let timetable = Timetable::of(scenario, plan.seed).map_err(|error| error.to_string())?;
+        let end = timetable.end();
+        let give_up = end + plan.drain;
+        let limits = Limits { max_lateness: plan.max_lateness, overload: scenario.overload, give_up };
+        let pacer = Pacer::new(timetable.cursor(&share.lanes, share.from), limits, RunTime::ZERO);
+        Ok(Self {
+            pacer: RefCell::new(pacer),
+            slots,
+            in_flight: Cell::new(0),
+            queued: Cell::new(false),
+            done: Cell::new(false),
+            give_up: Cell::new(give_up),
+            drain: plan.drain,
+            end,
+        })
+    }
+
+    /// The next order at `now`; `lease` says whether firing is allowed.
+    pub(super) fn next(&self, now: RunTime, lease: bool) -> Order {
+        let gate = Gate { slot: self.in_flight.get() < self.slots, lease };
+        let order = self.pacer.borrow_mut().next(now, gate);
+        match order {
+            Order::WaitForSlot => self.queued.set(true),
+            Order::Wait(_) => self.queued.set(false),
+            Order::Done => self.done.set(true),
+            Order::Fire(_) | Order::Skip(..) => {}
+        }
+        order
+    }
+
+    pub(super) fn enter(&self) {
+        self.in_flight.set(self.in_flight.get() + 1);
+    }
+
+    pub(super) fn leave(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.get()
+    }
+
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued.get()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.done.get() && self.in_flight.get() == 0
+    }
+
+    pub(super) fn give_up(&self) -> RunTime {
+        self.give_up.get()
+    }
+
+    /// Every owned arrival due before it is resolved.
+    pub(super) fn cursor(&self) -> RunTime {
+        self.pacer.borrow().peek().map_or(self.end, |due| due.at)
+    }
+
+    pub(super) fn stop(&self, from: RunTime, now: RunTime) {
+        self.pacer.borrow_mut().stop(from);
+        self.give_up.set(self.give_up.get().min(now + self.drain));
+    }
+
+    pub(super) fn set_quantum(&self, quantum: std::time::Duration) {
+        self.pacer.borrow_mut().set_quantum(quantum);
+    }
+}
+
+/// Thread `number`'s part of `all` slots: the parts of all threads sum to `all`, and nobody has none.
+pub(super) fn slots(all: u32, number: usize, threads: usize) -> u32 {
+    let (number, threads) = (u32::try_from(number).unwrap_or(u32::MAX), u32::try_from(threads).unwrap_or(u32::MAX));
+    let (each, rest) = (all / threads, all % threads);
+    (each + u32::from(number < rest)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_of_all_threads_sum_to_the_agents() {
+        for (all, threads) in [(2000, 1), (2000, 3), (7, 4), (4, 4)] {
+            assert_eq!((0..threads).map(|number| slots(all, number, threads)).sum::<u32>(), all);
+        }
+        assert_eq!(slots(1, 1, 2), 1, "a thread without a slot would never fire its lanes");
+    }
+}

@@ -1,0 +1,15 @@
+//! HTTP/1.1 as the lean client speaks it: a request is bytes built once, an answer is bytes read as they arrive.
+//!
+//! Pure framing: nothing here knows a socket or a clock. The rules are those of RFC 9112 for a client that sends
+//! one request at a time on a connection and only wants to know where the answer ends. Whatever a peer sends,
+//! memory stays within [`MAX_HEAD`] per answer, and in the usual case (the head comes in one read) none is taken.
+
+mod chunked;
+mod head;
+mod lines;
+mod reader;
+mod request;
+
+pub use head::{MAX_HEAD, MAX_HEADERS};
+pub use reader::{Answer, Cut, Malformed, Progress, Reader};
+pub use request::Request;

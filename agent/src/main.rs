@@ -1,0 +1,138 @@
+//! The agent's program.
+
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use stampede_agent::allow::{AllowEntry, AllowList};
+use stampede_agent::{Agent, Say, health};
+use tokio::sync::mpsc;
+
+/// Fires its share of the load that a controller commands.
+#[derive(Debug, Parser)]
+#[command(name = "agent", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Join a controller and do its runs.
+    Join(JoinArgs),
+    /// Ask whether an agent runs on this host; exit code 0 if it does.
+    Health {
+        /// Its name.
+        #[arg(long, default_value_t = host_name())]
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct JoinArgs {
+    /// Where the controller listens.
+    #[arg(value_name = "HOST:PORT")]
+    controller: String,
+    /// The name of this agent in reports.
+    #[arg(long, default_value_t = host_name())]
+    name: String,
+    /// A file with the controller's token.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Where fire may go, beside loopback and private addresses: an address, a network, or `any`. May be repeated.
+    #[arg(long, value_name = "NETWORK")]
+    allow_target: Vec<AllowEntry>,
+    /// Engine threads; one per core by default.
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZeroUsize>,
+    /// Leave after one run.
+    #[arg(long)]
+    once: bool,
+    /// Give up when no controller is found for so long. Without it: look for ever.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    wait: Option<Duration>,
+    /// Write one row per request into this folder, for checking.
+    #[arg(long, value_name = "DIR")]
+    rows: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Health { name } => {
+            health::check(&name).map_err(|error| (1, format!("no agent named {name} runs here: {error}")))
+        }
+        Command::Join(args) => join(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, message)) => {
+            say(&format!("error: {message}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Joins; the error is an exit code (1: the machine, 2: usage, 106: no controller or not wanted) and a message.
+fn join(args: JoinArgs) -> Result<(), (u8, String)> {
+    let token = args.token_file.as_ref().map(|path| common::token::read(path, std::fs::read_to_string(path)));
+    let token = token.transpose().map_err(|message| (2, message))?;
+    if let Some(folder) = &args.rows {
+        std::fs::create_dir_all(folder).map_err(|error| (2, format!("make {}: {error}", folder.display())))?;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let agent = Agent {
+        controller: args.controller,
+        name: args.name,
+        instance: uuid::Uuid::new_v4().to_string(),
+        token,
+        allow: Arc::new(AllowList::new(args.allow_target)),
+        threads: args.threads.map_or(cores, std::num::NonZero::get),
+        rows: args.rows,
+        once: args.once,
+        wait: args.wait,
+    };
+    if let Err(error) = health::answer(&agent.name) {
+        say(&format!("health checks are off: another agent named {} runs on this host ({error})", agent.name));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| (1, format!("failed to start: {error}")))?;
+    let tell: Say = Arc::new(say);
+    runtime.block_on(async {
+        let (stop, stopped) = mpsc::channel(1);
+        tokio::spawn(signals(stop));
+        agent.join(tell, stopped).await.map_err(|error| (106, error.to_string()))
+    })
+}
+
+/// Turns Ctrl-C and SIGTERM into a stop.
+async fn signals(stop: mpsc::Sender<()>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut ctrl_c), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return say("signals cannot be handled on this system: Ctrl-C ends the agent at once");
+    };
+    loop {
+        tokio::select! {
+            _ = ctrl_c.recv() => {}
+            _ = term.recv() => {}
+        }
+        if stop.send(()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells the operator something; a closed stderr is no reason to stop.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").unwrap_or_default();
+}
+
+/// The host's name, cut to what a report can show.
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+    if name.is_empty() { "agent".into() } else { name }
+}

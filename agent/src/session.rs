@@ -1,0 +1,354 @@
+//! One membership: the Session stream, the Deliver stream, and what the controller orders over them.
+
+use crate::clock;
+use crate::fleet::{Fleet, Means};
+use crate::{Agent, Say};
+use common::clock::{Estimator, Probe};
+use common::delta::Delta;
+use proto::delta::{Origin, to_wire};
+use proto::v1::agent_service_client::AgentServiceClient;
+use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status, Streaming};
+
+/// How a membership ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The run is over; this is its verdict.
+    Released(String),
+    /// The connection broke.
+    Lost(String),
+    /// The controller will not have this agent: joining again would not help.
+    Rejected(String),
+    /// Nobody answers at the address.
+    Unreachable(String),
+    /// The operator stopped the agent.
+    Interrupted,
+}
+
+/// A welcomed agent.
+struct Session<'a> {
+    agent: &'a Agent,
+    say: &'a Say,
+    welcome: v1::Welcome,
+    up: mpsc::Sender<v1::AgentMessage>,
+    deltas: mpsc::Sender<v1::Delta>,
+    means: Means,
+    fleet: Option<Fleet>,
+    /// The assignment to acknowledge once the clock is known well enough.
+    ready: Option<u64>,
+    offset: Estimator,
+    beats: u64,
+    epoch: u64,
+}
+
+/// Joins and serves until the membership ends.
+pub(crate) async fn serve(agent: &Agent, say: &Say, stream_no: u32, stop: &mut mpsc::Receiver<()>) -> End {
+    let joined = tokio::select! {
+        joined = join(agent, say, stream_no) => joined,
+        _ = stop.recv() => return End::Interrupted,
+    };
+    match joined {
+        Ok((session, down, acks)) => session.run(down, acks, stop).await,
+        Err(end) => end,
+    }
+}
+
+type Streams<'a> = (Session<'a>, Streaming<v1::ControllerMessage>, Streaming<v1::DeltaAck>);
+
+async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> Result<Streams<'a>, End> {
+    let (up, messages) = mpsc::channel(QUEUE);
+    let hello = Up::Hello(agent.hello(stream_no));
+    // The channel is new and has room.
+    up.try_send(message(0, 0, hello)).unwrap_or_default();
+    let mut control = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
+    let request = agent.authorised(ReceiverStream::new(messages));
+    let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
+    let mut down = opened.map_err(|status| refused(&status))?.into_inner();
+    let first = timeout(WELCOME_WITHIN, down.message()).await.map_err(|_| silent(agent))?;
+    let first = first.map_err(|status| refused(&status))?.ok_or_else(|| End::Lost("it closed the stream".into()))?;
+    let epoch = first.controller_epoch;
+    let welcome = match first.kind {
+        Some(Down::Welcome(welcome)) => welcome,
+        Some(Down::Reject(reject)) => return Err(End::Rejected(reject.remedy)),
+        _ => return Err(End::Rejected("the controller did not answer Hello with Welcome".into())),
+    };
+    let (deltas, outgoing) = mpsc::channel(QUEUE);
+    let mut deliver = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
+    let opened = timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
+    let acks = opened.map_err(|_| silent(agent))?.map_err(|status| refused(&status))?.into_inner();
+    let means = agent.means();
+    let session = Session {
+        agent, say, welcome, up, deltas, means, fleet: None, ready: None, offset: Estimator::default(), beats: 0, epoch,
+    };
+    Ok((session, down, acks))
+}
+
+impl Session<'_> {
+    async fn run(
+        mut self,
+        mut down: Streaming<v1::ControllerMessage>,
+        mut acks: Streaming<v1::DeltaAck>,
+        stop: &mut mpsc::Receiver<()>,
+    ) -> End {
+        (self.say)(&format!("joined {} as {}", self.agent.controller, self.agent.name));
+        let mut beat = ticks(PROBE_EVERY);
+        let mut flush = ticks(Duration::from_millis(u64::from(self.welcome.flush_ms.max(1))));
+        let mut heard = Instant::now();
+        loop {
+            let step = tokio::select! {
+                biased;
+                message = down.message() => {
+                    heard = Instant::now();
+                    self.on_message(message).await
+                }
+                ack = acks.message() => self.on_ack(ack).await,
+                _ = beat.tick() => {
+                    if self.beats == PROBES {
+                        beat = ticks(Duration::from_millis(u64::from(self.welcome.heartbeat_ms.max(1))));
+                    }
+                    if heard.elapsed() > SILENCE {
+                        Err(End::Lost(format!("no answer for {SILENCE:?}")))
+                    } else {
+                        self.heartbeat().await
+                    }
+                }
+                _ = flush.tick() => self.flush().await,
+                _ = stop.recv() => {
+                    let leave = Up::Leave(v1::Leave { reason: "interrupted".into() });
+                    self.send(leave).await.map(|()| End::Interrupted).and_then(Err)
+                }
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn on_message(&mut self, message: Result<Option<v1::ControllerMessage>, Status>) -> Result<(), End> {
+        let message = message.map_err(|status| refused(&status))?;
+        let message = message.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
+        if message.controller_epoch < self.epoch {
+            return Ok(());
+        }
+        self.epoch = message.controller_epoch;
+        match message.kind {
+            Some(Down::Lease(lease)) => {
+                self.on_lease(&lease);
+                self.acknowledge().await?;
+            }
+            Some(Down::Assignment(assignment)) => match self.prepare(message.run_id, &assignment).await {
+                Ok(()) => self.ready = Some(message.command),
+                Err(refused) => self.send(Up::Ack(v1::Ack { command: message.command, refused })).await?,
+            },
+            Some(Down::Start(start)) => self.start(&start),
+            Some(Down::Stop(stop)) => self.fleet.iter().for_each(|fleet| fleet.stop(&stop)),
+            Some(Down::Release(release)) => return Err(End::Released(release.verdict)),
+            Some(Down::Reject(reject)) => return Err(End::Rejected(reject.remedy)),
+            // Changing a share while the run is on belongs to the next protocol feature; until then nobody sends it.
+            Some(Down::Share(_) | Down::Welcome(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Says "ready" once enough probes of the clock are back to convert run time zero.
+    async fn acknowledge(&mut self) -> Result<(), End> {
+        match self.ready.take_if(|_| self.offset.probes() >= PROBES_ENOUGH) {
+            Some(command) => self.send(Up::Ack(v1::Ack { command, refused: String::new() })).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Prepares for a run; the error is for the operator.
+    async fn prepare(&mut self, run_id: String, assignment: &v1::Assignment) -> Result<(), String> {
+        let prepared = timeout(PREPARE_WITHIN, Fleet::prepare(run_id, assignment, &self.means, self.welcome.window));
+        match prepared.await.unwrap_or_else(|_| Err(format!("not ready within {PREPARE_WITHIN:?}"))) {
+            Ok(fleet) => {
+                (self.say)(&format!("run {}: ready with {} lanes", fleet.run_id, fleet.lanes));
+                self.fleet = Some(fleet);
+                Ok(())
+            }
+            Err(why) => {
+                (self.say)(&format!("refused the run: {why}"));
+                Err(why)
+            }
+        }
+    }
+
+    fn start(&mut self, start: &v1::Start) {
+        // Readiness was only acknowledged with an offset.
+        if let (Some(fleet), Some(offset)) = (&mut self.fleet, self.offset.offset()) {
+            fleet.start(start.zero_at, offset);
+        }
+    }
+
+    fn on_lease(&mut self, lease: &v1::Lease) {
+        let probe =
+            Probe { t1: lease.sent_at_local, t2: lease.received_at, t3: lease.answered_at, t4: clock::now() };
+        self.offset.on_probe(probe);
+        if let (true, Some(fleet)) = (lease.granted, &self.fleet) {
+            let ttl_ns = u64::from(self.welcome.lease_ttl_ms) * 1_000_000;
+            fleet.renew(lease.sent_at_local, ttl_ns, lease.share_epoch);
+        }
+    }
+
+    async fn heartbeat(&mut self) -> Result<(), End> {
+        self.beats += 1;
+        let stands = self.fleet.as_ref().map(|fleet| fleet.stands().clone()).unwrap_or_default();
+        let offset = self.offset.offset();
+        let beat = v1::Heartbeat {
+            number: self.beats,
+            sent_at_local: clock::now(),
+            share_epoch: self.fleet.as_ref().map_or(0, |fleet| fleet.share_epoch),
+            in_flight: stands.in_flight,
+            release_lag_p99_us: stands.release_lag_p99,
+            cpu_share: stands.cpu_share,
+            clock_offset_ns: offset.map_or(0, |offset| offset.ns),
+            clock_bound_ns: offset.map_or(0, |offset| offset.bound_ns),
+            clock_probes: u32::try_from(self.offset.probes()).unwrap_or(u32::MAX),
+            start_skew_ns: stands.start_skew,
+            economy: stands.economy,
+        };
+        self.send(Up::Heartbeat(beat)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let Some(fleet) = &mut self.fleet else { return Ok(()) };
+        let sealed = fleet.flush().await.map_err(End::Lost)?;
+        for warning in fleet.take_warnings() {
+            (self.say)(&warning);
+        }
+        match sealed {
+            // What the heartbeat says of the last interval belongs before the last delta.
+            Some(delta) => {
+                if delta.fin {
+                    self.heartbeat().await?;
+                }
+                self.deliver(&delta).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn on_ack(&mut self, ack: Result<Option<v1::DeltaAck>, Status>) -> Result<(), End> {
+        let ack = ack.map_err(|status| refused(&status))?;
+        let ack = ack.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
+        if !ack.refused.is_empty() {
+            return Err(End::Rejected(ack.refused));
+        }
+        let again = self.fleet.as_mut().map(|fleet| fleet.on_ack(ack.last_applied_seq, ack.resend));
+        for delta in again.unwrap_or_default() {
+            self.deliver(&delta).await?;
+        }
+        Ok(())
+    }
+
+    async fn deliver(&self, delta: &Arc<Delta>) -> Result<(), End> {
+        let run_id = self.fleet.as_ref().map(|fleet| fleet.run_id.clone()).unwrap_or_default();
+        let origin = Origin { session_id: self.welcome.session_id, controller_epoch: self.epoch, run_id };
+        self.deltas.send(to_wire(&origin, delta)).await.map_err(|_| End::Lost("the Deliver stream ended".into()))
+    }
+
+    async fn send(&self, kind: Up) -> Result<(), End> {
+        let sent = self.up.send(message(self.welcome.session_id, self.epoch, kind)).await;
+        sent.map_err(|_| End::Lost("the Session stream ended".into()))
+    }
+}
+
+impl Agent {
+    fn hello(&self, stream_no: u32) -> v1::Hello {
+        v1::Hello {
+            protocol_min: *proto::PROTOCOL.start(),
+            protocol_max: *proto::PROTOCOL.end(),
+            build: env!("CARGO_PKG_VERSION").into(),
+            agent_name: self.name.clone(),
+            instance_id: self.instance.clone(),
+            stream_no,
+            threads: u32::try_from(self.threads).unwrap_or(u32::MAX),
+            weight: 1,
+            resume: None,
+        }
+    }
+
+    fn means(&self) -> Means {
+        Means { allow: Arc::clone(&self.allow), threads: self.threads, rows: self.rows.clone() }
+    }
+
+    fn authorised<T>(&self, stream: T) -> Request<T> {
+        let mut request = Request::new(stream);
+        let token = self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
+        if let Some(Ok(token)) = token {
+            request.metadata_mut().insert(proto::TOKEN_KEY, token);
+        }
+        request
+    }
+}
+
+async fn connect(agent: &Agent) -> Result<Channel, End> {
+    let address = format!("http://{}", agent.controller);
+    let endpoint = Endpoint::from_shared(address).map_err(|_| {
+        End::Rejected(format!("{} is no address: write HOST:PORT, for example 10.0.0.5:50051", agent.controller))
+    })?;
+    let endpoint = endpoint
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true);
+    endpoint.connect().await.map_err(|error| {
+        End::Unreachable(format!(
+            "cannot reach a controller at {}: {}; is `controller start --listen {}` running there?",
+            agent.controller,
+            innermost(&error),
+            agent.controller
+        ))
+    })
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+}
+
+fn refused(status: &Status) -> End {
+    match status.code() {
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::Unimplemented => {
+            End::Rejected(status.message().to_owned())
+        }
+        _ => End::Lost(if status.message().is_empty() { status.code().to_string() } else { status.message().into() }),
+    }
+}
+
+fn silent(agent: &Agent) -> End {
+    End::Lost(format!("{} did not answer within {WELCOME_WITHIN:?}: is it a controller?", agent.controller))
+}
+
+fn message(session_id: u64, epoch: u64, kind: Up) -> v1::AgentMessage {
+    v1::AgentMessage { session_id, controller_epoch_seen: epoch, kind: Some(kind) }
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Messages that wait to be sent: more means that the connection is stuck.
+const QUEUE: usize = 64;
+const MESSAGE_MAX: usize = proto::MESSAGE_BYTES_MAX;
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const WELCOME_WITHIN: Duration = Duration::from_secs(10);
+const PREPARE_WITHIN: Duration = Duration::from_secs(20);
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// A controller that answers no heartbeat for so long is gone.
+const SILENCE: Duration = Duration::from_secs(10);
+/// The first probes of the clock come fast, so that its bound is good before the start.
+const PROBES: u64 = 16;
+/// Fewer than these are no estimate.
+const PROBES_ENOUGH: usize = 8;
+const PROBE_EVERY: Duration = Duration::from_millis(10);

@@ -1,0 +1,137 @@
+//! The command line of `controller`.
+
+use crate::exit::Failure;
+use crate::start::{Start, print, read_plan};
+use crate::{demo_command, exit::Exit, health};
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Splits the load of a plan over agents, merges what they measured, reports.
+#[derive(Debug, Parser)]
+#[command(name = "controller", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a plan and report.
+    Start(StartArgs),
+    /// Show it all in one process: a service to shoot at, two agents, a plan of 20 s.
+    Demo {
+        /// A folder for report.json and timeline.csv.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Look at plans.
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// Print a fresh token for --token-file.
+    Token,
+    /// Ask whether a controller is alive; exit code 0 if it is.
+    Health {
+        /// Where it listens for agents.
+        #[arg(default_value = "127.0.0.1:50051", value_name = "IP:PORT")]
+        address: SocketAddr,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PlanCommand {
+    /// Check a plan and show every problem.
+    Check {
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// Print the JSON Schema of plan files, for editors.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+struct StartArgs {
+    /// The plan to run.
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// Where agents join. Other than loopback needs --token-file.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "IP:PORT")]
+    listen: SocketAddr,
+    /// How many agents to wait for. Without it, and without `[agents] expect` in the plan, one agent inside the
+    /// controller does the run.
+    #[arg(long, value_name = "N")]
+    agents: Option<usize>,
+    /// How many of them run inside the controller.
+    #[arg(long, value_name = "N")]
+    local_agents: Option<usize>,
+    /// How long to wait for agents.
+    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    wait: Duration,
+    /// A file with the token that agents must show (make one with `controller token`).
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A folder for report.json and timeline.csv.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Fail (exit code 108) when the generator could not keep up.
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub async fn run(self, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Start(args) => {
+                let plan = read_plan(&args.plan)?;
+                args.start()?.run(plan, interrupts).await
+            }
+            Command::Demo { out } => demo_command::run(out, interrupts).await,
+            Command::Plan(PlanCommand::Check { plan }) => {
+                read_plan(&plan)?;
+                print(&format!("{}: no problems\n", plan.display()));
+                Ok(Exit::Ok)
+            }
+            Command::Plan(PlanCommand::Schema) => {
+                print(&format!("{:#}\n", common::plan::schema()));
+                Ok(Exit::Ok)
+            }
+            Command::Token => {
+                let fresh = || uuid::Uuid::new_v4().simple().to_string();
+                print(&format!("{}{}\n", fresh(), fresh()));
+                Ok(Exit::Ok)
+            }
+            Command::Health { address } => {
+                print(&format!("{}\n", health::check(address).await?));
+                Ok(Exit::Ok)
+            }
+        }
+    }
+}
+
+impl StartArgs {
+    fn start(self) -> Result<Start, Failure> {
+        if !self.listen.ip().is_loopback() && self.token_file.is_none() {
+            return Err(Failure::usage(format!(
+                "--listen {} lets anybody on the network command load: add --token-file FILE (make one with \
+                 `controller token > FILE`), or listen on 127.0.0.1",
+                self.listen
+            )));
+        }
+        let token = match &self.token_file {
+            Some(path) => Some(common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage)?),
+            None => None,
+        };
+        Ok(Start {
+            listen: self.listen,
+            agents: self.agents,
+            local_agents: self.local_agents,
+            wait: self.wait,
+            token,
+            out: self.out,
+            strict: self.strict,
+        })
+    }
+}

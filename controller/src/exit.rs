@@ -1,0 +1,57 @@
+//! Exit codes: the one table.
+
+use std::process::ExitCode;
+
+/// How a command ended, for scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is well.
+    Ok = 0,
+    /// The program failed in itself.
+    Internal = 1,
+    /// The command line does not fit.
+    Usage = 2,
+    /// A threshold does not hold.
+    ThresholdFailed = 99,
+    /// The plan is not valid.
+    BadPlan = 104,
+    /// The run was interrupted.
+    Interrupted = 105,
+    /// Not enough agents joined or were ready.
+    NotEnoughAgents = 106,
+    /// The books do not balance or an agent was lost; with `--strict` also: the generator could not keep up.
+    Invalid = 108,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command cannot go on: what the operator reads, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What was wrong and what would help.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its message.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// A failure of the command line or of what it names.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// A failure of the program or its machine.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Exit::Internal, message)
+    }
+}

@@ -1,0 +1,117 @@
+//! The live view in plain lines, for any terminal, file or pipe.
+
+use crate::coordinator::{Progress, Watcher};
+use common::human;
+use common::measured::Measured;
+use common::run::State;
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Writes a line about the run to stderr every so often, and everything that happens.
+#[derive(Debug)]
+pub struct Lines {
+    every: Duration,
+    last: Option<Instant>,
+    state: Option<State>,
+    waited_for: String,
+}
+
+impl Lines {
+    /// Every second on a terminal, every five elsewhere.
+    #[must_use]
+    pub fn new() -> Self {
+        let every = if std::io::stderr().is_terminal() { 1 } else { 5 };
+        Self { every: Duration::from_secs(every), last: None, state: None, waited_for: String::new() }
+    }
+
+    /// Whether it is time for the next line.
+    fn is_due(&mut self) -> bool {
+        let due = self.last.is_none_or(|last| last.elapsed() >= self.every);
+        if due {
+            self.last = Some(Instant::now());
+        }
+        due
+    }
+
+    fn on_waiting(&mut self, progress: &Progress<'_>) {
+        let run = progress.run;
+        let text = match run.state() {
+            State::Gathering if run.missing() > 0 => {
+                format!("waiting for {} of {} agents to join", run.missing(), run.expect())
+            }
+            State::Preparing => format!("waiting until ready: {}", run.waiting_for().join(", ")),
+            _ => return,
+        };
+        // The same wait is told again only now and then.
+        if text != self.waited_for || self.last.is_none_or(|last| last.elapsed() >= REMIND) {
+            self.last = Some(Instant::now());
+            say(&text);
+            self.waited_for = text;
+        }
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Watcher for Lines {
+    fn on_progress(&mut self, progress: &mut Progress<'_>) {
+        let state = progress.run.state();
+        if !matches!(state, State::Running | State::Draining) {
+            return self.on_waiting(progress);
+        }
+        if self.state != Some(state) {
+            (self.state, self.last) = (Some(state), Some(Instant::now()));
+            // What came in before the first line belongs to it: nothing is taken here.
+            return say(if state == State::Running { "all agents are ready: the run begins" } else { "draining" });
+        }
+        let since = self.last.map_or(self.every, |last| last.elapsed());
+        if self.is_due() {
+            let recent = progress.books.take_recent();
+            say(&line(progress, &recent, since));
+        }
+    }
+
+    fn on_line(&mut self, line: &str) {
+        say(line);
+    }
+}
+
+/// One line: where the run is, what was asked and done since the last line, how fast the answers came.
+fn line(progress: &Progress<'_>, recent: &Measured, since: Duration) -> String {
+    let books = &progress.books;
+    let (mut response, mut requests, mut errors, mut started) = (common::histogram::Histogram::new(), 0, 0, 0);
+    for series in &recent.series {
+        // A sum that does not fit leaves the line a little poorer; the books are elsewhere.
+        response.add(&series.response_time()).unwrap_or_default();
+        (requests, errors) = (requests + series.requests(), errors + series.errors());
+    }
+    for tally in &recent.tallies {
+        started += tally.started;
+    }
+    let (now, end) = (progress.now.nanos() as f64 / 1e9, books.end().nanos() as f64 / 1e9);
+    let share = if requests > 0 { errors as f64 / requests as f64 } else { 0.0 };
+    let time = |q| human::time(response.quantile(q) as f64);
+    format!(
+        "{:>6}/{}  asked {}  sent {}  p50 {}  p95 {}  p99 {}  errors {}  in flight {}",
+        human::length(now.min(end).floor()),
+        human::length(end),
+        human::rate(books.asked_rate(progress.now)),
+        human::rate(started as f64 / since.as_secs_f64().max(0.001)),
+        time(0.5),
+        time(0.95),
+        time(0.99),
+        human::share(share),
+        books.in_flight(),
+    )
+}
+
+/// Tells the operator something. Everything live goes to stderr; a closed stderr is no reason to stop a run.
+pub fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").unwrap_or_default();
+}
+
+const REMIND: Duration = Duration::from_secs(10);

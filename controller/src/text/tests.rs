@@ -1,0 +1,178 @@
+use super::*;
+use common::report::{Lag, RunHead, Verdict};
+use std::collections::BTreeMap;
+
+fn summary(times: [u64; 6]) -> Summary {
+    let [p50, p90, p95, p99, p99_9, max] = times;
+    Summary { count: 11_990, p50, p90, p95, p99, p99_9, max, ..Summary::default() }
+}
+
+/// A run with a bit of everything.
+fn report() -> Report {
+    let series = SeriesRow {
+        scenario: "browse".into(),
+        step: "GET /search".into(),
+        requests: 11_990,
+        errors: 12,
+        status: BTreeMap::from([(200, 11_978), (503, 10)]),
+        outcomes: BTreeMap::from([
+            ("ok".into(), 11_978),
+            ("timeout".into(), 2),
+            ("unexpected_status".into(), 10),
+        ]),
+        generator_faults: BTreeMap::new(),
+        response_time: summary([1_234, 15_200, 48_900, 812_000, 1_900_000, 2_004_000]),
+        service_time: summary([987, 1_480, 2_210, 9_010, 12_400, 13_000]),
+        send_lag: Summary::default(),
+        ttfb: Summary::default(),
+        connect_time: Summary::default(),
+        size: Summary::default(),
+        bytes_in: 1,
+        bytes_out: 1,
+    };
+    let skipped = Skipped { late: 8, ..Skipped::default() };
+    let entry =
+        Entry { planned: 12_000, started: 11_992, finished: 11_990, abandoned: 2, skipped, unknown: 0 };
+    let rule = |metric: &str, limit: &str, unit, value, holds| ThresholdRow {
+        metric: metric.into(),
+        limit: limit.into(),
+        unit,
+        value,
+        holds,
+    };
+    let point = |t_s, p50| TimelineRow {
+        t_s,
+        width_s: 1,
+        scenario: "browse".into(),
+        planned: 200,
+        started: 199,
+        errors: 1,
+        p50,
+        p99: p50.map(|us: u64| us * 9),
+    };
+    Report {
+        run: RunHead {
+            id: "0197-ab".into(),
+            name: "search-under-load".into(),
+            started_at: "2026-01-01T00:00:00Z".into(),
+            duration_s: 60.4,
+            seed: 42,
+        },
+        verdict: Verdict {
+            result: Judgment::Fail,
+            reasons: vec!["browse.response_time.p99 is 812.0 ms, limit < 250 ms".into()],
+        },
+        agents: vec![agent("agent-1", None), agent("agent-2", Some("no heartbeat for 3 s"))],
+        ledger: BTreeMap::from([("browse".into(), entry)]),
+        imbalances: BTreeMap::new(),
+        series: vec![series],
+        timeline: vec![point(0, Some(1000)), point(1, None)],
+        thresholds: vec![
+            rule("browse.response_time.p99", "< 250ms", Unit::Us, Some(812_000.0), false),
+            rule("error_rate", "< 1%", Unit::Share, Some(0.001), true),
+        ],
+        warnings: vec![
+            "agent agent-1 was too busy for precise pacing and changed to economy by itself".into(),
+        ],
+    }
+}
+
+fn agent(name: &str, lost: Option<&str>) -> AgentRow {
+    AgentRow {
+        name: name.into(),
+        instance: "i".into(),
+        lanes: 2048,
+        started: 5_996,
+        send_lag: Lag { p50: 9, p99: 41, max: 1_210 },
+        release_lag: Lag::default(),
+        cpu_share: 0.314,
+        clock_bound_us: 48,
+        start_skew_us: 112,
+        economy: false,
+        lost: lost.map(str::to_owned),
+    }
+}
+
+fn longest(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or_default()
+}
+
+#[test]
+fn a_report_of_80_columns_looks_like_this() {
+    let text = render(&report(), 80, false);
+    assert!(longest(&text) <= 80);
+    assert_eq!(text, include_str!("golden.txt"));
+}
+
+#[test]
+fn no_line_is_longer_than_the_width_whatever_the_names() {
+    let long = "a name that goes on and on ".repeat(9);
+    let mut report = report();
+    report.run.name.clone_from(&long);
+    report.series[0].step.clone_from(&long);
+    report.agents[0].name.clone_from(&long);
+    report.agents[1].started = u64::MAX;
+    report.thresholds[0].metric = "x".repeat(200);
+    report.verdict.reasons.push("y".repeat(200));
+    for width in [60, 80, 100] {
+        assert!(longest(&render(&report, width, false)) <= width, "width {width}");
+    }
+    assert!(longest(&render(&report, 0, false)) <= 60, "a width of nothing is taken as the narrowest");
+}
+
+#[test]
+fn names_from_outside_cannot_steer_the_terminal() {
+    let mut report = report();
+    report.agents[0].name = "\u{1b}[2Jevil\r\n\u{202e}name\u{7}".into();
+    report.series[0].step = "GET /\u{9b}31m\n".into();
+    report.verdict.reasons.push("lost:\u{1b}]0;title\u{7}".into());
+    let text = render(&report, 80, false);
+    assert!(text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{text:?}");
+    assert!(text.contains("[2Jevilname"), "what can be read stays");
+}
+
+#[test]
+fn without_colour_nothing_is_told_by_colour_alone() {
+    let mut report = report();
+    report.imbalances.insert("browse".into(), "close the books: 1 missing".into());
+    let (plain, colored) = (render(&report, 80, false), render(&report, 80, true));
+    assert!(plain.contains("OFF") && plain.contains("FAIL") && plain.contains("failed to close the books"));
+    assert!(!plain.contains('\u{1b}'));
+    assert!(colored.contains("\u{1b}[31m") && colored.contains('✗'));
+}
+
+#[test]
+fn of_many_agents_the_lost_and_the_late_are_shown() {
+    let mut report = report();
+    report.agents = (0..100_u64)
+        .map(|n| AgentRow {
+            send_lag: Lag { p50: 0, p99: n, max: n },
+            ..agent(&format!("agent-{n}"), (n == 3).then_some("gone"))
+        })
+        .collect();
+    let text = render(&report, 80, false);
+    assert!(text.contains("agent-3 ") && text.contains("agent-99 ") && !text.contains("agent-50 "));
+    assert!(text.contains("and 80 more"));
+}
+
+#[test]
+fn a_run_without_a_request_has_no_times() {
+    let mut report = report();
+    let row = &mut report.series[0];
+    (row.requests, row.errors, row.response_time) = (0, 0, Summary::default());
+    report.run.duration_s = 0.0;
+    let text = render(&report, 80, false);
+    assert!(text.contains("0 requests, 0/s, 0 errors\n"), "{text}");
+}
+
+#[test]
+fn the_timeline_is_csv() {
+    let mut report = report();
+    report.timeline[1].scenario = "a \"b\",c".into();
+    assert_eq!(
+        timeline_csv(&report),
+        "t_s,scenario,planned,started,errors,p50_us,p99_us\n\
+         0,browse,200,199,1,1000,9000\n\
+         1,\"a \"\"b\"\",c\",200,199,1,,\n"
+    );
+}
