@@ -133,7 +133,8 @@ impl Fleet {
         let earliest = |scenario| snapshots.iter().map(|s| s.cursors[scenario]).min().unwrap_or_default();
         self.outbox.set_cursors((0..scenarios).map(earliest).collect());
         self.stands.in_flight = snapshots.iter().map(|snapshot| snapshot.in_flight).sum();
-        self.stands.cpu_share = snapshots.iter().map(|s| s.cpu_share).sum::<f64>() / snapshots.len().max(1) as f64;
+        self.stands.cpu_share =
+            snapshots.iter().map(|s| s.cpu_share).sum::<f64>() / snapshots.len().max(1) as f64;
         self.stands.start_skew = snapshots.iter().filter_map(|s| s.start_skew).min().unwrap_or(0);
         self.stands.economy = snapshots.iter().any(|snapshot| snapshot.economy);
         self.stands.release_lag_p99 = lag.quantile(0.99);
@@ -161,14 +162,17 @@ fn check(assignment: &v1::Assignment) -> Result<Plan, String> {
     if assignment.plan_hash != hash(&assignment.plan) {
         return Err("the plan does not have the hash that came with it: it was damaged on the way".into());
     }
-    let plan = Plan::parse("the controller's plan", &assignment.plan).map_err(|problems| problems.to_string())?;
+    let plan =
+        Plan::parse("the controller's plan", &assignment.plan).map_err(|problems| problems.to_string())?;
     let fingerprints: Result<Vec<u64>, _> = plan
         .scenarios
         .iter()
         .map(|scenario| Timetable::of(scenario, plan.seed).map(|timetable| timetable.fingerprint()))
         .collect();
     if fingerprints.map_err(|error| error.to_string())? != assignment.schedule_fingerprints {
-        return Err("this agent computes other due times than the controller: run the same version on both".into());
+        return Err(
+            "this agent computes other due times than the controller: run the same version on both".into()
+        );
     }
     Ok(plan)
 }

@@ -1,13 +1,13 @@
 //! The agent's program.
 
 use clap::{Args, Parser, Subcommand};
+use stampede_agent::allow::{AllowEntry, AllowList};
+use stampede_agent::{Agent, Say, health};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use stampede_agent::allow::{AllowEntry, AllowList};
-use stampede_agent::{Agent, Say, health};
 use tokio::sync::mpsc;
 
 /// Fires its share of the load that a controller commands.
@@ -79,7 +79,8 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
     let token = args.token_file.as_ref().map(|path| common::token::read(path, std::fs::read_to_string(path)));
     let token = token.transpose().map_err(|message| (2, message))?;
     if let Some(folder) = &args.rows {
-        std::fs::create_dir_all(folder).map_err(|error| (2, format!("make {}: {error}", folder.display())))?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| (2, format!("make {}: {error}", folder.display())))?;
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let agent = Agent {
@@ -94,7 +95,10 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
         wait: args.wait,
     };
     if let Err(error) = health::answer(&agent.name) {
-        say(&format!("health checks are off: another agent named {} runs on this host ({error})", agent.name));
+        say(&format!(
+            "health checks are off: another agent named {} runs on this host ({error})",
+            agent.name
+        ));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,7 +115,8 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
 /// Turns Ctrl-C and SIGTERM into a stop.
 async fn signals(stop: mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut ctrl_c), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut ctrl_c), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return say("signals cannot be handled on this system: Ctrl-C ends the agent at once");
     };
     loop {

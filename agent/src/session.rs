@@ -72,7 +72,8 @@ async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> Result<Stre
     let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
     let mut down = opened.map_err(|status| refused(&status))?.into_inner();
     let first = timeout(WELCOME_WITHIN, down.message()).await.map_err(|_| silent(agent))?;
-    let first = first.map_err(|status| refused(&status))?.ok_or_else(|| End::Lost("it closed the stream".into()))?;
+    let first =
+        first.map_err(|status| refused(&status))?.ok_or_else(|| End::Lost("it closed the stream".into()))?;
     let epoch = first.controller_epoch;
     let welcome = match first.kind {
         Some(Down::Welcome(welcome)) => welcome,
@@ -81,11 +82,22 @@ async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> Result<Stre
     };
     let (deltas, outgoing) = mpsc::channel(QUEUE);
     let mut deliver = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
-    let opened = timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
+    let opened =
+        timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
     let acks = opened.map_err(|_| silent(agent))?.map_err(|status| refused(&status))?.into_inner();
     let means = agent.means();
     let session = Session {
-        agent, say, welcome, up, deltas, means, fleet: None, ready: None, offset: Estimator::default(), beats: 0, epoch,
+        agent,
+        say,
+        welcome,
+        up,
+        deltas,
+        means,
+        fleet: None,
+        ready: None,
+        offset: Estimator::default(),
+        beats: 0,
+        epoch,
     };
     Ok((session, down, acks))
 }
@@ -131,7 +143,10 @@ impl Session<'_> {
         }
     }
 
-    async fn on_message(&mut self, message: Result<Option<v1::ControllerMessage>, Status>) -> Result<(), End> {
+    async fn on_message(
+        &mut self,
+        message: Result<Option<v1::ControllerMessage>, Status>,
+    ) -> Result<(), End> {
         let message = message.map_err(|status| refused(&status))?;
         let message = message.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
         if message.controller_epoch < self.epoch {
@@ -167,7 +182,8 @@ impl Session<'_> {
 
     /// Prepares for a run; the error is for the operator.
     async fn prepare(&mut self, run_id: String, assignment: &v1::Assignment) -> Result<(), String> {
-        let prepared = timeout(PREPARE_WITHIN, Fleet::prepare(run_id, assignment, &self.means, self.welcome.window));
+        let prepared =
+            timeout(PREPARE_WITHIN, Fleet::prepare(run_id, assignment, &self.means, self.welcome.window));
         match prepared.await.unwrap_or_else(|_| Err(format!("not ready within {PREPARE_WITHIN:?}"))) {
             Ok(fleet) => {
                 (self.say)(&format!("run {}: ready with {} lanes", fleet.run_id, fleet.lanes));
@@ -252,7 +268,10 @@ impl Session<'_> {
     async fn deliver(&self, delta: &Arc<Delta>) -> Result<(), End> {
         let run_id = self.fleet.as_ref().map(|fleet| fleet.run_id.clone()).unwrap_or_default();
         let origin = Origin { session_id: self.welcome.session_id, controller_epoch: self.epoch, run_id };
-        self.deltas.send(to_wire(&origin, delta)).await.map_err(|_| End::Lost("the Deliver stream ended".into()))
+        self.deltas
+            .send(to_wire(&origin, delta))
+            .await
+            .map_err(|_| End::Lost("the Deliver stream ended".into()))
     }
 
     async fn send(&self, kind: Up) -> Result<(), End> {
@@ -282,7 +301,8 @@ impl Agent {
 
     fn authorised<T>(&self, stream: T) -> Request<T> {
         let mut request = Request::new(stream);
-        let token = self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
+        let token =
+            self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
         if let Some(Ok(token)) = token {
             request.metadata_mut().insert(proto::TOKEN_KEY, token);
         }
@@ -293,7 +313,10 @@ impl Agent {
 async fn connect(agent: &Agent) -> Result<Channel, End> {
     let address = format!("http://{}", agent.controller);
     let endpoint = Endpoint::from_shared(address).map_err(|_| {
-        End::Rejected(format!("{} is no address: write HOST:PORT, for example 10.0.0.5:50051", agent.controller))
+        End::Rejected(format!(
+            "{} is no address: write HOST:PORT, for example 10.0.0.5:50051",
+            agent.controller
+        ))
     })?;
     let endpoint = endpoint
         .connect_timeout(CONNECT_WITHIN)
@@ -312,7 +335,9 @@ async fn connect(agent: &Agent) -> Result<Channel, End> {
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 fn refused(status: &Status) -> End {
@@ -320,7 +345,11 @@ fn refused(status: &Status) -> End {
         tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::Unimplemented => {
             End::Rejected(status.message().to_owned())
         }
-        _ => End::Lost(if status.message().is_empty() { status.code().to_string() } else { status.message().into() }),
+        _ => End::Lost(if status.message().is_empty() {
+            status.code().to_string()
+        } else {
+            status.message().into()
+        }),
     }
 }
 

@@ -25,7 +25,7 @@ impl Random {
     /// The `n`-th value of a stream: 64 bits that look uniform (SipHash-1-3 as a pseudo-random function).
     #[must_use]
     pub fn draw(&self, stream: u64, n: u64) -> u64 {
-        let mut hasher = self.keyed.clone();
+        let mut hasher = self.keyed;
         hasher.write_u64(stream);
         hasher.write_u64(n);
         hasher.finish()

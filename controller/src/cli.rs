@@ -121,7 +121,9 @@ impl StartArgs {
             )));
         }
         let token = match &self.token_file {
-            Some(path) => Some(common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage)?),
+            Some(path) => {
+                Some(common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage)?)
+            }
             None => None,
         };
         Ok(Start {

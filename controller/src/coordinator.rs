@@ -175,7 +175,11 @@ impl Coordinator {
                         Ok(joined)
                     }
                     Err(reject) => {
-                        watcher.on_line(&format!("refused agent {}: {}", printable(&hello.agent_name), reject.remedy));
+                        watcher.on_line(&format!(
+                            "refused agent {}: {}",
+                            printable(&hello.agent_name),
+                            reject.remedy
+                        ));
                         Err(reject)
                     }
                 };
@@ -206,7 +210,10 @@ impl Coordinator {
         }
         let name = &hello.agent_name;
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-            return Err(reject(Code::Malformed, "its name is empty, too long or not printable: use --name".into()));
+            return Err(reject(
+                Code::Malformed,
+                "its name is empty, too long or not printable: use --name".into(),
+            ));
         }
         if self.sessions.values().any(|session| session.hello.agent_name == *name) {
             let remedy = format!("an agent named {name} is joined already: give this one another --name");

@@ -9,7 +9,8 @@ use std::time::Duration;
 /// Asks the controller at `address` how its run stands.
 pub async fn check(address: SocketAddr) -> Result<String, Failure> {
     let ask = async {
-        let mut client = AgentServiceClient::connect(format!("http://{address}")).await.map_err(|e| e.to_string())?;
+        let mut client =
+            AgentServiceClient::connect(format!("http://{address}")).await.map_err(|e| e.to_string())?;
         let reply = client.health(HealthRequest {}).await.map_err(|status| status.message().to_owned())?;
         Ok::<_, String>(reply.into_inner().state)
     };

@@ -66,7 +66,11 @@ impl Watcher for Lines {
         if self.state != Some(state) {
             (self.state, self.last) = (Some(state), Some(Instant::now()));
             // What came in before the first line belongs to it: nothing is taken here.
-            return say(if state == State::Running { "all agents are ready: the run begins" } else { "draining" });
+            return say(if state == State::Running {
+                "all agents are ready: the run begins"
+            } else {
+                "draining"
+            });
         }
         let since = self.last.map_or(self.every, |last| last.elapsed());
         if self.is_due() {
@@ -83,7 +87,8 @@ impl Watcher for Lines {
 /// One line: where the run is, what was asked and done since the last line, how fast the answers came.
 fn line(progress: &Progress<'_>, recent: &Measured, since: Duration) -> String {
     let books = &progress.books;
-    let (mut response, mut requests, mut errors, mut started) = (common::histogram::Histogram::new(), 0, 0, 0);
+    let (mut response, mut requests, mut errors, mut started) =
+        (common::histogram::Histogram::new(), 0, 0, 0);
     for series in &recent.series {
         // A sum that does not fit leaves the line a little poorer; the books are elsewhere.
         response.add(&series.response_time()).unwrap_or_default();

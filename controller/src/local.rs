@@ -1,8 +1,8 @@
 //! The agent inside the controller: the same code, over real gRPC on loopback. The only file that knows `agent`.
 
-use agent::allow::AllowList;
 use agent::Agent;
 pub use agent::Say as Tell;
+use agent::allow::AllowList;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,7 +18,12 @@ impl LocalAgents {
     /// Starts `count` agents that join the controller at `address` for one run.
     ///
     /// `report` hears of an agent that ended with an error.
-    pub fn start(count: usize, address: SocketAddr, token: Option<&str>, report: &Tell) -> Result<Self, String> {
+    pub fn start(
+        count: usize,
+        address: SocketAddr,
+        token: Option<&str>,
+        report: &Tell,
+    ) -> Result<Self, String> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = (cores / count.max(1)).max(1);
         let start = |number: usize| {

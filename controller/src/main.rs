@@ -1,10 +1,10 @@
 //! The controller's program.
 
 use clap::Parser;
-use std::process::ExitCode;
 use stampede_controller::cli::Cli;
 use stampede_controller::exit::Exit;
 use stampede_controller::live::say;
+use std::process::ExitCode;
 use tokio::sync::mpsc;
 
 fn main() -> ExitCode {
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
 /// Turns Ctrl-C and SIGTERM into interrupts, as often as they come.
 async fn signals(interrupt: mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut ctrl_c), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut ctrl_c), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return say("signals cannot be handled on this system: Ctrl-C ends the program without a report");
     };
     loop {

@@ -86,7 +86,9 @@ impl Service {
             .http2_keepalive_timeout(Some(KEEP_ALIVE))
             .add_service(service)
             // A sender that is dropped stops the service like one that speaks.
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async { stop.await.unwrap_or_default() })
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
+                stop.await.unwrap_or_default()
+            })
             .await
             .map_err(|error| format!("serve agents: {error}"))
     }
@@ -114,14 +116,20 @@ impl AgentService for Service {
     type SessionStream = ReceiverStream<Result<v1::ControllerMessage, Status>>;
     type DeliverStream = ReceiverStream<Result<v1::DeltaAck, Status>>;
 
-    async fn session(&self, request: Request<Streaming<v1::AgentMessage>>) -> Result<Response<Self::SessionStream>, Status> {
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::AgentMessage>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
         self.admit(&request)?;
         let (down, orders) = mpsc::channel(QUEUE);
         tokio::spawn(converse(self.clone(), request.into_inner(), down));
         Ok(Response::new(ReceiverStream::new(orders)))
     }
 
-    async fn deliver(&self, request: Request<Streaming<v1::Delta>>) -> Result<Response<Self::DeliverStream>, Status> {
+    async fn deliver(
+        &self,
+        request: Request<Streaming<v1::Delta>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
         self.admit(&request)?;
         let (acks, outgoing) = mpsc::channel(QUEUE);
         let (service, mut deltas) = (self.clone(), request.into_inner());

@@ -67,7 +67,11 @@ impl Start {
         Ok(self.exit(&report, &finished.ending))
     }
 
-    async fn conduct(&self, plan: EffectivePlan, interrupts: mpsc::Receiver<()>) -> Result<Finished, Failure> {
+    async fn conduct(
+        &self,
+        plan: EffectivePlan,
+        interrupts: mpsc::Receiver<()>,
+    ) -> Result<Finished, Failure> {
         let crew = self.crew(&plan.plan);
         if crew.expect == 0 {
             return Err(Failure::usage("a run needs at least one agent: --agents 1"));
@@ -83,7 +87,8 @@ impl Start {
             say(&format!("agents join with: agent join {address}"));
         }
         let tell: crate::local::Tell = Arc::new(say);
-        let agents = LocalAgents::start(crew.local, address, self.token.as_deref(), &tell).map_err(Failure::internal)?;
+        let agents = LocalAgents::start(crew.local, address, self.token.as_deref(), &tell)
+            .map_err(Failure::internal)?;
         let coordinator =
             Coordinator::new(plan, crew.expect, timers(self.wait), state).map_err(Failure::internal)?;
         let finished = coordinator.conduct(incoming, interrupts, &mut Lines::new()).await;
@@ -143,9 +148,15 @@ pub fn parse_plan(name: &str, text: String) -> Result<EffectivePlan, Failure> {
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program listens there: stop it, or choose another --listen",
-            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address: choose another --listen",
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose another --listen",
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there: stop it, or choose another --listen"
+            }
+            std::io::ErrorKind::AddrNotAvailable => {
+                "this machine has no such address: choose another --listen"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need privileges: choose another --listen"
+            }
             _ => "choose another --listen",
         };
         Failure::usage(format!("cannot listen for agents on {address}: {error}; {remedy}"))

@@ -154,7 +154,7 @@ fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
 }
 
 fn read_bucket(own: &mut Series, bucket: &v1::Bucket) -> Result<(), Refused> {
-    if !bucket.width_s.is_power_of_two() || bucket.start_s % bucket.width_s != 0 {
+    if !bucket.width_s.is_power_of_two() || !bucket.start_s.is_multiple_of(bucket.width_s) {
         return Err(Refused::Range { what: "bucket width", got: bucket.width_s });
     }
     if bucket.start_s > RUN_S_MAX {

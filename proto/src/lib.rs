@@ -3,7 +3,7 @@
 //! Wire types stop here: everything that comes in is checked once, against the plan's closed lists and the fixed
 //! histogram shape, and leaves as a type of `common`. Nothing is allocated in proportion to what a message claims.
 
-#[allow(clippy::all, clippy::allow_attributes, missing_docs, unreachable_pub, reason = "generated; the .proto file is the documentation")]
+#[allow(clippy::all, clippy::pedantic, clippy::allow_attributes, missing_docs, unreachable_pub, reason = "generated; the .proto file is the documentation")]
 #[rustfmt::skip]
 #[path = "generated/stampede.v1.rs"]
 pub mod v1;

@@ -18,7 +18,10 @@ pub(super) struct Alarm {
 impl Alarm {
     /// A silent alarm. Must be made inside the thread's runtime.
     pub(super) fn new() -> io::Result<Self> {
-        #[expect(deprecated, reason = "its successor is unsafe for types that may change their fd; an OwnedFd cannot")]
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for types that may change their fd; an OwnedFd cannot"
+        )]
         let register = AsyncFd::new;
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = rustix::time::timerfd_create(TimerfdClockId::Boottime, flags)?;
@@ -39,7 +42,10 @@ impl Alarm {
 
     async fn ring(&mut self, at: u64) -> io::Result<()> {
         if self.armed != at {
-            let time = Timespec { tv_sec: (at / 1_000_000_000).cast_signed(), tv_nsec: (at % 1_000_000_000).cast_signed() };
+            let time = Timespec {
+                tv_sec: (at / 1_000_000_000).cast_signed(),
+                tv_nsec: (at % 1_000_000_000).cast_signed(),
+            };
             let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: time };
             rustix::time::timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
             self.armed = at;

@@ -48,7 +48,8 @@ impl Full {
             Scheme::Http => builder.http2_prior_knowledge(),
             Scheme::Https => builder.tls_backend_preconfigured(client_config(&target.tls, &[b"h2"])?),
         };
-        let client = builder.build().map_err(|error| format!("build the HTTP/2 client: {}", chain(&error)))?;
+        let client =
+            builder.build().map_err(|error| format!("build the HTTP/2 client: {}", chain(&error)))?;
         let build = |scenario| request(&client, plan, scenario);
         let requests = plan.scenarios.iter().map(build).collect::<Result<Vec<_>, _>>()?;
         for request in &requests {
@@ -80,7 +81,8 @@ impl Full {
 
     /// Gives up every request of a scenario.
     pub(super) fn abandon(&self, load: &Load, scenario: usize) {
-        let which = |(key, flying): (usize, &(usize, Option<AbortHandle>))| (flying.0 == scenario).then_some(key);
+        let which =
+            |(key, flying): (usize, &(usize, Option<AbortHandle>))| (flying.0 == scenario).then_some(key);
         let keys: Vec<usize> = self.flying.borrow().iter().filter_map(which).collect();
         for key in keys {
             if let (_, Some(task)) = self.flying.borrow_mut().remove(key) {
@@ -113,7 +115,8 @@ async fn exchange(load: Rc<Load>, key: usize, scenario: usize, due: Due) {
     let limited = tokio::time::timeout(full.timeouts[scenario], full.send(&load, scenario, due));
     let outcome = limited.await.unwrap_or(Err(Outcome::Timeout));
     full.flying.borrow_mut().remove(key);
-    let bytes_out = full.requests[scenario].body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
+    let bytes_out =
+        full.requests[scenario].body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
     let done = load.now();
     let blank = Ended {
         scenario,
@@ -137,7 +140,11 @@ async fn exchange(load: Rc<Load>, key: usize, scenario: usize, due: Due) {
     });
 }
 
-fn request(client: &reqwest::Client, plan: &Plan, scenario: &common::plan::Scenario) -> Result<reqwest::Request, String> {
+fn request(
+    client: &reqwest::Client,
+    plan: &Plan,
+    scenario: &common::plan::Scenario,
+) -> Result<reqwest::Request, String> {
     let step = &scenario.steps[0];
     let method = reqwest::Method::from_bytes(step.method.as_str().as_bytes());
     let method = method.map_err(|_| format!("{} is no method of HTTP/2", step.method.as_str()))?;

@@ -39,7 +39,9 @@ pub(super) struct Lean {
 
 impl Lean {
     pub(super) fn new(plan: &Plan, allow: &Arc<AllowList>) -> Result<Self, String> {
-        let request = |scenario: &common::plan::Scenario| Request::new(&plan.target, &scenario.steps[0], &scenario.name);
+        let request = |scenario: &common::plan::Scenario| {
+            Request::new(&plan.target, &scenario.steps[0], &scenario.name)
+        };
         Ok(Self {
             connector: Connector::new(&plan.target, Arc::clone(allow))?,
             requests: plan.scenarios.iter().map(request).collect(),
@@ -57,7 +59,8 @@ impl Lean {
         let slots: u32 = load.plan.scenarios.iter().map(|scenario| scenario.max_in_flight).max().unwrap_or(1);
         for _ in 0..slots.min(WARM) {
             let made = tokio::time::timeout(WARM_WITHIN, self.connector.connect()).await;
-            let made = made.map_err(|_| format!("no connection within {WARM_WITHIN:?}: is the target up?"))?;
+            let made =
+                made.map_err(|_| format!("no connection within {WARM_WITHIN:?}: is the target up?"))?;
             let connection = made.map_err(|failure| failure.text)?;
             let conn = self.enter(None);
             let task = tokio::task::spawn_local(conn::adopt(Rc::clone(&conn), Rc::clone(load), connection));
@@ -99,7 +102,10 @@ impl Lean {
 
     fn flying(&self, which: impl Fn(&Flight) -> bool) -> Vec<Rc<Conn>> {
         let open = self.open.borrow();
-        open.iter().filter(|(_, conn)| conn.flight().is_some_and(|flight| which(&flight))).map(|(_, c)| Rc::clone(c)).collect()
+        open.iter()
+            .filter(|(_, conn)| conn.flight().is_some_and(|flight| which(&flight)))
+            .map(|(_, c)| Rc::clone(c))
+            .collect()
     }
 
     fn enter(&self, flight: Option<Flight>) -> Rc<Conn> {

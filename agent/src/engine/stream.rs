@@ -95,7 +95,8 @@ impl Stream {
 
 /// Thread `number`'s part of `all` slots: the parts of all threads sum to `all`, and nobody has none.
 pub(super) fn slots(all: u32, number: usize, threads: usize) -> u32 {
-    let (number, threads) = (u32::try_from(number).unwrap_or(u32::MAX), u32::try_from(threads).unwrap_or(u32::MAX));
+    let (number, threads) =
+        (u32::try_from(number).unwrap_or(u32::MAX), u32::try_from(threads).unwrap_or(u32::MAX));
     let (each, rest) = (all / threads, all % threads);
     (each + u32::from(number < rest)).max(1)
 }

@@ -41,7 +41,7 @@ fn poisson_gaps_are_exponential() {
     let arrivals = all(&timetable((&[(1000, 1000, 60)], Arrivals::Poisson)));
     let gaps: Vec<f64> =
         arrivals.windows(2).map(|two| two[1].at.since(two[0].at).as_secs_f64() * 1000.0).collect();
-    let mut sorted = gaps.clone();
+    let mut sorted = gaps;
     sorted.sort_by(f64::total_cmp);
     // Kolmogorov-Smirnov distance to 1 − e^−x; 1.95/√n is the 0.1 % level, and the seed is fixed.
     let n = sorted.len() as f64;

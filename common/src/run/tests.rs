@@ -49,7 +49,8 @@ fn the_plain_life_of_a_run() {
 
 #[test]
 fn every_state_has_a_deadline_and_names_who_is_missing() {
-    let table: [(&str, Vec<(u64, Fact)>, Ending); 4] = [
+    type Row = (&'static str, Vec<(u64, Fact)>, Ending);
+    let table: [Row; 4] = [
         (
             "one agent never joins",
             vec![(1, joined(1)), (59, Fact::Alive(1)), (61, Fact::Tick)],

@@ -56,7 +56,16 @@ enum Then {
 
 impl Flight {
     pub(super) fn new(scenario: usize, due: Due, deadline: RunTime) -> Self {
-        Self { scenario, due, deadline, sent: None, first_byte: None, bytes_in: 0, bytes_out: 0, connect: None }
+        Self {
+            scenario,
+            due,
+            deadline,
+            sent: None,
+            first_byte: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            connect: None,
+        }
     }
 
     fn ended(&self, outcome: Outcome, answer: Option<Answered>, done: RunTime) -> Ended {
@@ -220,7 +229,8 @@ fn read_answer(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, bytes: &[u8]) -> T
             Then::Keep
         }
         Ok(Progress::Done(answer)) => {
-            let then = if answer.keep_alive && conn.unsent.borrow().is_empty() { Then::Keep } else { Then::Close };
+            let then =
+                if answer.keep_alive && conn.unsent.borrow().is_empty() { Then::Keep } else { Then::Close };
             if then == Then::Keep {
                 lean.put_idle(conn);
             }
