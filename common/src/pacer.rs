@@ -134,7 +134,9 @@ impl Pacer {
             if now.since(due.at) > self.limits.max_lateness {
                 return self.skip(due, SkipReason::Late);
             }
-            return self.wait(now + due.at.since(self.released).mul_f64(1.0 / CATCH_UP));
+            // The inverse of `catch_up`, rounded up: the wake must not come before the release.
+            let behind = due.at.nanos() - self.released.nanos();
+            return self.wait(RunTime::from_nanos(now.nanos() + (behind * 5).div_ceil(6)));
         }
         if now >= self.limits.give_up {
             return self.skip(due, SkipReason::Overload);
@@ -172,7 +174,7 @@ impl Pacer {
     }
 
     /// Moves `released` to where it may be at `now`. Time in which the engine had nothing to do is free; time in
-    /// which it should have run and did not is a stall, of which all but [`GRACE`] must be caught up.
+    /// which it should have run and did not is a stall, of which all but [`GRACE_NS`] must be caught up.
     fn advance(&mut self, now: RunTime) {
         let now = now.max(self.seen);
         let caught_up = self.released >= self.seen;
@@ -184,19 +186,22 @@ impl Pacer {
         let at_asked = match self.rest {
             Rest::Slot => now,
             _ if caught_up => asked,
-            _ => self.released + asked.since(self.seen).mul_f64(CATCH_UP),
+            _ => catch_up(self.released, asked.nanos() - self.seen.nanos()),
         };
-        let stall = now.since(asked).min(GRACE);
-        self.released = (at_asked + stall.mul_f64(CATCH_UP)).min(now);
+        let stall = (now.nanos() - asked.nanos()).min(GRACE_NS);
+        self.released = catch_up(at_asked, stall).min(now);
         self.seen = now;
         self.rest = Rest::None;
     }
 }
 
-/// A backlog is released at this multiple of the plan's pace.
-const CATCH_UP: f64 = 1.2;
+/// Where the release of a backlog stands `passed` nanoseconds after it stood at `released`: 1.2 × the plan's pace.
+fn catch_up(released: RunTime, passed: u64) -> RunTime {
+    RunTime::from_nanos(released.nanos().saturating_add(passed + passed / 5))
+}
+
 /// A wake-up late by no more than this is no stall: hosts take cores away for a few milliseconds all the time.
-const GRACE: Duration = Duration::from_millis(5);
+const GRACE_NS: u64 = 5_000_000;
 
 #[cfg(test)]
 mod tests;

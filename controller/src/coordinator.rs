@@ -48,7 +48,7 @@ pub struct Finished {
     pub ending: Ending,
     /// Everything that was delivered.
     pub books: Books,
-    /// From run time zero to the end.
+    /// How long the load was on.
     pub duration: Duration,
     /// The run's id.
     pub run_id: String,
@@ -125,10 +125,9 @@ impl Coordinator {
             let now = self.run_time();
             watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
         }
-        let (zero, end) = (self.zero_at.unwrap_or_default(), self.ended_at.unwrap_or_default());
         Finished {
             ending: self.ending.clone().unwrap_or(Ending::Completed),
-            duration: if self.zero_at.is_some() { end.saturating_sub(zero) } else { Duration::ZERO },
+            duration: self.duration(),
             run_id: self.run_id.clone(),
             books: self.release(events).await,
         }
@@ -380,6 +379,12 @@ impl Coordinator {
 
     fn name(&self, session: SessionId) -> String {
         self.sessions.get(&session).map_or_else(|| format!("#{session}"), |own| own.hello.agent_name.clone())
+    }
+
+    /// How long the load was on: what came after it was waiting for the last answers and deltas.
+    fn duration(&self) -> Duration {
+        let (Some(zero), Some(end)) = (self.zero_at, self.ended_at) else { return Duration::ZERO };
+        end.saturating_sub(zero).min(self.books.end().since(RunTime::ZERO))
     }
 
     fn run_time(&self) -> RunTime {

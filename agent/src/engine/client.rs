@@ -147,7 +147,7 @@ impl Load {
         self.pumping.set(true);
         let (mut earliest, mut more) = (None::<RunTime>, false);
         for scenario in 0..self.streams.len() {
-            match self.pump_one(scenario) {
+            match self.pump_one(scenario, self.now()) {
                 Next::At(at) => earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))),
                 Next::Now => more = true,
                 Next::Idle => {}
@@ -161,14 +161,18 @@ impl Load {
         }
     }
 
-    fn pump_one(self: &Rc<Self>, scenario: usize) -> Next {
+    fn pump_one(self: &Rc<Self>, scenario: usize, mut now: RunTime) -> Next {
         let stream = &self.streams[scenario];
         for _ in 0..PIECE {
-            let local = clock::now();
-            let now = self.clock.get().at(local);
             let queued = stream.is_queued();
-            match stream.next(now, self.lease.holds(local)) {
-                Order::Fire(due) => self.fire(scenario, due, now, queued),
+            match stream.next(now, self.lease.holds(self.clock.get().local(now))) {
+                Order::Fire(due) => {
+                    self.fire(scenario, due, now, queued);
+                    // What waits for a slot is late anyway: an older time spares a clock read per request.
+                    if !queued {
+                        now = self.now();
+                    }
+                }
                 Order::Skip(_, reason) => self.recorder.borrow_mut().skipped(scenario, reason),
                 Order::Wait(at) => return Next::At(at),
                 Order::WaitForSlot | Order::Done => return Next::Idle,
@@ -200,7 +204,7 @@ impl Load {
         // A request that fails while arrivals are fired leaves the rest to that loop: no recursion.
         if stream.is_queued() && !self.pumping.get() {
             self.pumping.set(true);
-            let next = self.pump_one(ended.scenario);
+            let next = self.pump_one(ended.scenario, ended.done);
             self.pumping.set(false);
             if !matches!(next, Next::Idle) {
                 self.changed.notify_one();
