@@ -30,7 +30,7 @@ pub struct Timers {
     pub start_lead: Duration,
     /// An agent silent for this long is lost.
     pub silence: Duration,
-    /// From the stop of the load until the last delta.
+    /// From the end of the load until the last delta, what is under way included.
     pub finish: Duration,
 }
 
@@ -115,7 +115,7 @@ pub enum State {
 pub struct Run {
     timers: Timers,
     expect: usize,
-    /// How long the load lasts from run time zero, drain included.
+    /// How long the load lasts from run time zero.
     load: Duration,
     state: State,
     deadline: Now,
@@ -139,7 +139,7 @@ enum Standing {
 }
 
 impl Run {
-    /// A run that waits for `expect` agents and whose load lasts `load`, drain included.
+    /// A run that waits for `expect` agents and whose load lasts `load`.
     #[must_use]
     pub fn new(expect: usize, load: Duration, timers: Timers, now: Now) -> Self {
         Self {

@@ -2,13 +2,12 @@
 
 use crate::books::{Answer, Books};
 use crate::clock;
-use crate::rpc::{CONTROLLER_EPOCH, Event, Grant, Joined, Orders};
+use crate::rpc::{Event, Joined, Orders};
+use crate::sessions::{LEASE_TTL, Sessions, printable};
 use common::plan::hash;
 use common::run::{Ending, Fact, Order, Run, SessionId, State, Timers};
 use common::time::RunTime;
-use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down, reject::Code};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
@@ -56,47 +55,38 @@ pub struct Finished {
 
 /// Owns the run.
 #[derive(Debug)]
-pub struct Coordinator {
+pub struct Coordinator<W> {
     run_id: String,
     text: String,
     run: Run,
     books: Books,
-    sessions: BTreeMap<SessionId, Session>,
-    last_session: SessionId,
+    sessions: Sessions,
+    watcher: W,
     zero_at: Option<Duration>,
     ended_at: Option<Duration>,
     state: watch::Sender<&'static str>,
     ending: Option<Ending>,
 }
 
-#[derive(Debug)]
-struct Session {
-    hello: v1::Hello,
-    down: Orders,
-    grant: Arc<Grant>,
-    commands: u64,
-    /// A delta waits here for the end of the one in work: none, acks go out at once.
-    finished: bool,
-}
-
-impl Coordinator {
-    /// A coordinator that waits for `expect` agents.
+impl<W: Watcher> Coordinator<W> {
+    /// A coordinator that waits for `expect` agents, for at most `gather`.
     pub fn new(
         plan: EffectivePlan,
         expect: usize,
-        timers: Timers,
+        gather: Duration,
         state: watch::Sender<&'static str>,
+        watcher: W,
     ) -> Result<Self, String> {
-        let drain = plan.plan.drain;
+        let timers = timers(gather, plan.plan.drain);
         let books = Books::new(plan.plan)?;
-        let load = Duration::from_nanos(books.end().nanos()) + drain;
+        let load = books.end().since(RunTime::ZERO);
         Ok(Self {
             run_id: uuid::Uuid::now_v7().to_string(),
             text: plan.text,
             run: Run::new(expect, load, timers, clock::now()),
             books,
-            sessions: BTreeMap::new(),
-            last_session: 0,
+            sessions: Sessions::default(),
+            watcher,
             zero_at: None,
             ended_at: None,
             state,
@@ -109,21 +99,20 @@ impl Coordinator {
         mut self,
         mut events: mpsc::Receiver<Event>,
         mut interrupts: mpsc::Receiver<()>,
-        watcher: &mut (dyn Watcher + Send),
     ) -> Finished {
         let mut ticks = tokio::time::interval(TICK);
         while self.ending.is_none() {
             tokio::select! {
                 biased;
                 Some(()) = interrupts.recv() => {
-                    watcher.on_line("interrupted: letting requests under way end (once more: give them up)");
-                    self.take(Fact::Interrupted, watcher).await;
+                    self.watcher.on_line("interrupted: letting requests under way end (once more: give them up)");
+                    self.take(Fact::Interrupted);
                 }
-                Some(event) = events.recv() => self.on_event(event, watcher).await,
-                _ = ticks.tick() => self.take(Fact::Tick, watcher).await,
+                Some(event) = events.recv() => self.on_event(event),
+                _ = ticks.tick() => self.take(Fact::Tick),
             }
             let now = self.run_time();
-            watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
+            self.watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
         }
         Finished {
             ending: self.ending.clone().unwrap_or(Ending::Completed),
@@ -141,15 +130,11 @@ impl Coordinator {
             Some(Ending::AgentLost(_)) => "an agent was lost",
             Some(Ending::NotStarted(_)) => "it never began",
         };
-        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for session in sessions {
-            let release = Down::Release(v1::Release { verdict: verdict.into() });
-            self.send(session, 0, release).await;
-        }
+        self.sessions.tell_all(&self.run_id, &Down::Release(v1::Release { verdict: verdict.into() }));
         let drained = async {
             while !self.sessions.is_empty() {
                 match events.recv().await {
-                    Some(Event::Gone(session, _)) => drop(self.sessions.remove(&session)),
+                    Some(Event::Gone(session, _)) => drop(self.sessions.close(session)),
                     Some(_) => {}
                     None => return,
                 }
@@ -160,116 +145,64 @@ impl Coordinator {
         self.books
     }
 
-    async fn on_event(&mut self, event: Event, watcher: &mut (dyn Watcher + Send)) {
+    fn on_event(&mut self, event: Event) {
         match event {
-            Event::Hello { hello, down, reply } => {
-                let joined = self.admit(&hello);
-                let answer = match joined {
-                    Ok(session) => {
-                        let joined = self.open(session, *hello, down);
-                        let (name, welcome) = (self.name(session), joined.welcome);
-                        self.send(session, 0, Down::Welcome(welcome)).await;
-                        watcher.on_line(&format!("agent {name} joined"));
-                        self.take(Fact::Joined { session, name }, watcher).await;
-                        Ok(joined)
-                    }
-                    Err(reject) => {
-                        watcher.on_line(&format!(
-                            "refused agent {}: {}",
-                            printable(&hello.agent_name),
-                            reject.remedy
-                        ));
-                        Err(reject)
-                    }
-                };
-                // An agent that went away meanwhile is noticed when its stream ends.
-                drop(reply.send(answer));
-            }
-            Event::Message(session, kind) => self.on_message(session, kind, watcher).await,
-            Event::Gone(session, why) => self.on_gone(session, &why, watcher).await,
-            Event::Delta(delta, acks) => self.on_delta(&delta, &acks, watcher).await,
+            // An agent that went away meanwhile is noticed when its stream ends.
+            Event::Hello { hello, down, reply } => drop(reply.send(self.on_hello(*hello, down))),
+            Event::Message(session, kind) => self.on_message(session, kind),
+            Event::Gone(session, why) => self.on_gone(session, &why),
+            Event::Delta(delta, acks) => self.on_delta(&delta, &acks),
         }
     }
 
-    fn admit(&self, hello: &v1::Hello) -> Result<SessionId, v1::Reject> {
-        let reject = |code: Code, remedy: String| v1::Reject { code: code.into(), remedy };
-        let (low, high) = (*proto::PROTOCOL.start(), *proto::PROTOCOL.end());
-        if hello.protocol_max < low || hello.protocol_min > high {
-            return Err(reject(
-                Code::Version,
-                format!(
-                    "it speaks protocol {}..{}, this controller {low}..{high}: run the same version on both (agent \
-                     {}, controller {})",
-                    hello.protocol_min,
-                    hello.protocol_max,
-                    printable(&hello.build),
-                    env!("CARGO_PKG_VERSION")
-                ),
-            ));
-        }
-        let name = &hello.agent_name;
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-            return Err(reject(
-                Code::Malformed,
-                "its name is empty, too long or not printable: use --name".into(),
-            ));
-        }
-        if self.sessions.values().any(|session| session.hello.agent_name == *name) {
-            let remedy = format!("an agent named {name} is joined already: give this one another --name");
-            return Err(reject(Code::NameTaken, remedy));
-        }
-        Ok(self.last_session + 1)
+    fn on_hello(&mut self, hello: v1::Hello, down: Orders) -> Result<Joined, v1::Reject> {
+        let name = printable(&hello.agent_name);
+        let joined = self.sessions.open(hello, down).inspect_err(|reject| {
+            self.watcher.on_line(&format!("refused agent {name}: {}", reject.remedy));
+        })?;
+        let session = joined.welcome.session_id;
+        self.sessions.tell(session, &self.run_id, Down::Welcome(joined.welcome));
+        self.watcher.on_line(&format!("agent {name} joined"));
+        self.take(Fact::Joined { session, name });
+        Ok(joined)
     }
 
-    fn open(&mut self, session: SessionId, hello: v1::Hello, down: Orders) -> Joined {
-        self.last_session = session;
-        let grant = Arc::new(Grant::default());
-        let own = Session { hello, down, grant: Arc::clone(&grant), commands: 0, finished: false };
-        self.sessions.insert(session, own);
-        let welcome = v1::Welcome {
-            session_id: session,
-            protocol: *proto::PROTOCOL.end(),
-            heartbeat_ms: millis(HEARTBEAT),
-            lease_ttl_ms: millis(LEASE_TTL),
-            flush_ms: millis(FLUSH),
-            window: WINDOW,
-            last_applied_seq: 0,
-        };
-        Joined { welcome, grant }
-    }
-
-    async fn on_message(&mut self, session: SessionId, kind: Up, watcher: &mut (dyn Watcher + Send)) {
+    fn on_message(&mut self, session: SessionId, kind: Up) {
         match kind {
             Up::Heartbeat(beat) => {
                 self.books.on_heartbeat(session, &beat, self.run.state() == State::Running);
-                self.take(Fact::Alive(session), watcher).await;
+                self.take(Fact::Alive(session));
             }
-            Up::Ack(ack) if ack.refused.is_empty() => self.take(Fact::Ready(session), watcher).await,
-            Up::Ack(ack) => self.take(Fact::Refused(session, printable(&ack.refused)), watcher).await,
+            Up::Ack(ack) => self.on_ack(session, &ack),
             Up::Leave(leave) => {
-                self.on_gone(session, &format!("it left ({})", printable(&leave.reason)), watcher).await;
+                self.on_gone(session, &format!("it left ({})", printable(&leave.reason)));
             }
-            Up::Hello(_) => self.on_gone(session, "it said Hello twice", watcher).await,
+            Up::Hello(_) => self.on_gone(session, "it said Hello twice"),
         }
     }
 
-    async fn on_gone(&mut self, session: SessionId, why: &str, watcher: &mut (dyn Watcher + Send)) {
-        let name = self.name(session);
-        let Some(gone) = self.sessions.remove(&session) else { return };
+    fn on_ack(&mut self, session: SessionId, ack: &v1::Ack) {
+        if !self.sessions.get_mut(session).is_some_and(|own| own.is_answer(ack.command)) {
+            return;
+        }
+        self.take(match ack.refused.as_str() {
+            "" => Fact::Ready(session),
+            refused => Fact::Refused(session, printable(refused)),
+        });
+    }
+
+    fn on_gone(&mut self, session: SessionId, why: &str) {
+        let name = self.sessions.name(session);
+        let Some(gone) = self.sessions.close(session) else { return };
         gone.grant.withdraw();
         if !gone.finished {
-            watcher.on_line(&format!("agent {name} is gone: {why}"));
-            self.lose(session, why);
+            self.watcher.on_line(&format!("agent {name} is gone: {why}"));
+            self.books.on_lost(session, why);
         }
-        self.take(Fact::Gone(session, why.to_owned()), watcher).await;
+        self.take(Fact::Gone(session, why.to_owned()));
     }
 
-    async fn on_delta(
-        &mut self,
-        message: &v1::Delta,
-        acks: &mpsc::Sender<Result<v1::DeltaAck, Status>>,
-        watcher: &mut (dyn Watcher + Send),
-    ) {
+    fn on_delta(&mut self, message: &v1::Delta, acks: &mpsc::Sender<Result<v1::DeltaAck, Status>>) {
         let session = message.session_id;
         if message.run_id != self.run_id {
             return;
@@ -280,31 +213,32 @@ impl Coordinator {
             }
             Answer::Resend(last) => (ack(last, true, String::new()), None),
             Answer::Refused(why) => {
-                watcher.on_line(&format!("refused a delta of agent {}: {why}", self.name(session)));
-                self.lose(session, &why);
+                self.watcher
+                    .on_line(&format!("refused a delta of agent {}: {why}", self.sessions.name(session)));
+                self.books.on_lost(session, &why);
                 (ack(0, false, why.clone()), Some(Fact::Gone(session, why)))
             }
         };
         // A stream that ended does not need the ack; the agent sends again on a new one.
         acks.try_send(Ok(ack)).unwrap_or_default();
-        if let (Some(Fact::Finished(_)), Some(own)) = (&fact, self.sessions.get_mut(&session)) {
+        if let (Some(Fact::Finished(_)), Some(own)) = (&fact, self.sessions.get_mut(session)) {
             own.finished = true;
         }
-        self.take(fact.unwrap_or(Fact::Alive(session)), watcher).await;
+        self.take(fact.unwrap_or(Fact::Alive(session)));
     }
 
     /// Gives a fact to the run and carries out its orders.
-    async fn take(&mut self, fact: Fact, watcher: &mut (dyn Watcher + Send)) {
+    fn take(&mut self, fact: Fact) {
         let orders = self.run.on(fact, clock::now());
         for order in orders {
             match order {
-                Order::Assign(sessions) => self.assign(&sessions).await,
-                Order::Start { zero_at } => self.start(zero_at).await,
-                Order::Stop { abort } => self.stop(abort).await,
+                Order::Assign(sessions) => self.assign(&sessions),
+                Order::Start { zero_at } => self.start(zero_at),
+                Order::Stop { abort } => self.stop(abort),
                 Order::Close(ending) => {
                     self.ended_at = Some(clock::now());
                     if let Ending::AgentLost(why) = &ending {
-                        watcher.on_line(why);
+                        self.watcher.on_line(why);
                     }
                     self.ending = Some(ending);
                 }
@@ -313,11 +247,8 @@ impl Coordinator {
         self.state.send_replace(word(self.run.state()));
     }
 
-    async fn assign(&mut self, sessions: &[SessionId]) {
-        let members: Vec<(SessionId, v1::Hello)> = sessions
-            .iter()
-            .filter_map(|session| Some((*session, self.sessions.get(session)?.hello.clone())))
-            .collect();
+    fn assign(&mut self, sessions: &[SessionId]) {
+        let members = self.sessions.hellos(sessions);
         for (session, share) in self.books.deal(&members) {
             let assignment = v1::Assignment {
                 plan: self.text.clone(),
@@ -325,60 +256,24 @@ impl Coordinator {
                 schedule_fingerprints: self.books.fingerprints(),
                 share: Some(proto::share::to_wire(&share)),
             };
-            if let Some(own) = self.sessions.get(&session) {
+            if let Some(own) = self.sessions.get_mut(session) {
                 own.grant.allow(share.epoch);
             }
-            let command = self.next_command(session);
-            self.send(session, command, Down::Assignment(assignment)).await;
+            self.sessions.command(session, &self.run_id, Down::Assignment(assignment));
         }
     }
 
-    async fn start(&mut self, zero_at: Duration) {
+    fn start(&mut self, zero_at: Duration) {
         self.zero_at = Some(zero_at);
         let zero_at = u64::try_from(zero_at.as_nanos()).unwrap_or(u64::MAX);
-        self.broadcast(&Down::Start(v1::Start { zero_at })).await;
+        self.sessions.tell_all(&self.run_id, &Down::Start(v1::Start { zero_at }));
     }
 
-    async fn stop(&mut self, abort: bool) {
+    fn stop(&mut self, abort: bool) {
         let from = self.run_time() + if abort { Duration::ZERO } else { STOP_LEAD };
         self.books.on_stop(from);
         let mode = if abort { v1::stop::Mode::Abort } else { v1::stop::Mode::Drain };
-        self.broadcast(&Down::Stop(v1::Stop { mode: mode.into(), from: from.nanos() })).await;
-    }
-
-    /// Tells every agent that takes part.
-    async fn broadcast(&mut self, kind: &Down) {
-        let sessions: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for session in sessions {
-            self.send(session, 0, kind.clone()).await;
-        }
-    }
-
-    async fn send(&mut self, session: SessionId, command: u64, kind: Down) {
-        let Some(own) = self.sessions.get(&session) else { return };
-        let message = v1::ControllerMessage {
-            controller_epoch: CONTROLLER_EPOCH,
-            run_id: self.run_id.clone(),
-            command,
-            kind: Some(kind),
-        };
-        // An agent whose queue is full or whose stream ended is noticed by its silence.
-        own.down.try_send(Ok(message)).unwrap_or_default();
-    }
-
-    fn next_command(&mut self, session: SessionId) -> u64 {
-        self.sessions.get_mut(&session).map_or(0, |own| {
-            own.commands += 1;
-            own.commands
-        })
-    }
-
-    fn lose(&mut self, session: SessionId, why: &str) {
-        self.books.on_lost(session, why);
-    }
-
-    fn name(&self, session: SessionId) -> String {
-        self.sessions.get(&session).map_or_else(|| format!("#{session}"), |own| own.hello.agent_name.clone())
+        self.sessions.tell_all(&self.run_id, &Down::Stop(v1::Stop { mode: mode.into(), from: from.nanos() }));
     }
 
     /// How long the load was on: what came after it was waiting for the last answers and deltas.
@@ -397,15 +292,6 @@ fn ack(last_applied_seq: u64, resend: bool, refused: String) -> v1::DeltaAck {
     v1::DeltaAck { last_applied_seq, resend, refused }
 }
 
-/// A peer's text without what could write over the terminal.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(400).collect()
-}
-
-fn millis(time: Duration) -> u32 {
-    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
-}
-
 const fn word(state: State) -> &'static str {
     match state {
         State::Gathering => "gathering",
@@ -416,25 +302,19 @@ const fn word(state: State) -> &'static str {
     }
 }
 
-/// The timers of a run whose agents may take `gather` to join.
-#[must_use]
-pub fn timers(gather: Duration) -> Timers {
+/// The timers of a run whose agents may take `gather` to join and `drain` to end what is under way.
+fn timers(gather: Duration, drain: Duration) -> Timers {
     Timers {
         gather,
         prepare: Duration::from_secs(30),
         start_lead: Duration::from_millis(500),
         // Later than the agent's own end of lease, whatever the clocks do.
         silence: LEASE_TTL + Duration::from_millis(500),
-        finish: Duration::from_secs(15),
+        finish: drain + Duration::from_secs(15),
     }
 }
 
 const TICK: Duration = Duration::from_millis(100);
-const HEARTBEAT: Duration = Duration::from_millis(500);
-const LEASE_TTL: Duration = Duration::from_secs(3);
-const FLUSH: Duration = Duration::from_millis(500);
-const WINDOW: u32 = 8;
 /// A stop lies so far in the future that every agent hears of it before.
 const STOP_LEAD: Duration = Duration::from_millis(300);
 const RELEASE_WITHIN: Duration = Duration::from_secs(1);
-const NAME_BYTES_MAX: usize = 64;

@@ -8,6 +8,7 @@ pub mod text;
 pub mod output;
 pub mod books;
 pub mod rpc;
+pub mod sessions;
 pub mod coordinator;
 pub mod live;
 pub mod local;

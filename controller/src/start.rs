@@ -1,6 +1,6 @@
 //! `controller start`: one run from a plan to its report.
 
-use crate::coordinator::{Coordinator, EffectivePlan, Finished, timers};
+use crate::coordinator::{Coordinator, EffectivePlan, Finished};
 use crate::exit::{Exit, Failure};
 use crate::live::{Lines, say};
 use crate::local::LocalAgents;
@@ -90,8 +90,8 @@ impl Start {
         let agents = LocalAgents::start(crew.local, address, self.token.as_deref(), &tell)
             .map_err(Failure::internal)?;
         let coordinator =
-            Coordinator::new(plan, crew.expect, timers(self.wait), state).map_err(Failure::internal)?;
-        let finished = coordinator.conduct(incoming, interrupts, &mut Lines::new()).await;
+            Coordinator::new(plan, crew.expect, self.wait, state, Lines::new()).map_err(Failure::internal)?;
+        let finished = coordinator.conduct(incoming, interrupts).await;
         drop(stop);
         // Agents that do not hang up must not keep the report waiting.
         if let Ok(Ok(Err(error))) = tokio::time::timeout(CLOSE_WITHIN, server).await {
