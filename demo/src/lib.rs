@@ -31,8 +31,8 @@ mod stats;
 
 mod service;
 
+mod ask;
 mod exchange;
-mod health;
 mod tls;
 
 mod connection;
@@ -40,8 +40,8 @@ mod worker;
 
 mod server;
 
+pub use ask::{AskError, check, fetch_stats};
 pub use config::{Config, Recording, Tls};
-pub use health::{HealthError, check};
 pub use indexing::{Capacity, CapacityError};
 pub use latency::{Latency, LatencyError};
 pub use record::{Record, RecordError};

@@ -1,10 +1,10 @@
-//! The program: `demo` with flags serves, `demo health URL` asks a running service how it is.
+//! The program: `demo` with flags serves; `demo health URL` and `demo stats URL` ask a running service.
 
 use clap::{Args, Parser, Subcommand};
 use demo::{Capacity, Config, Latency, Recording, Service, Stall, StatusWeights, Tls};
 use std::{
     error::Error,
-    io,
+    io::{self, Write},
     net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     path::PathBuf,
@@ -29,6 +29,11 @@ struct Cli {
 enum Command {
     /// Exit with 0 if `GET /health` of a running service answers 200.
     Health {
+        /// Where the service listens, as http://HOST:PORT.
+        url: String,
+    },
+    /// Print what a running service counted, as its `GET /stats` tells it.
+    Stats {
         /// Where the service listens, as http://HOST:PORT.
         url: String,
     },
@@ -99,6 +104,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Health { url }) => demo::check(&url).map_err(Into::into),
+        Some(Command::Stats { url }) => print_stats(&url),
         None => serve(cli.flags),
     };
     match result {
@@ -108,6 +114,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the body of the answer and nothing else.
+fn print_stats(url: &str) -> Result<(), Box<dyn Error>> {
+    let stats = demo::fetch_stats(url)?;
+    io::stdout().write_all(&stats).map_err(|error| format!("write to stdout: {error}").into())
 }
 
 /// Serves until SIGINT or SIGTERM.

@@ -83,5 +83,5 @@ async fn a_healthy_service_passes_the_check_and_a_stopped_one_does_not() {
     let url = running.url();
     demo::check(&url).unwrap();
     running.stop().unwrap();
-    assert!(matches!(demo::check(&url), Err(demo::HealthError::Io { .. })));
+    assert!(matches!(demo::check(&url), Err(demo::AskError::Io { .. })));
 }

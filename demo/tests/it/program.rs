@@ -1,6 +1,6 @@
 //! The program: what it prints, how it stops, and with which code it ends.
 
-use demo::Record;
+use demo::{Record, Stats};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     io::{BufRead, BufReader},
@@ -54,6 +54,21 @@ fn health_tells_a_running_program_from_a_stopped_one() {
     assert_eq!(health(&url), Some(0));
     assert_eq!(program.stop(Signal::INT), Some(0));
     assert_eq!(health(&url), Some(1));
+}
+
+#[test]
+fn stats_prints_the_counts_alone_or_one_line_of_complaint() {
+    let program = Program::start(&[]);
+    let stats = |url: &str| Command::new(PROGRAM).args(["stats", url]).output().unwrap();
+    let output = stats(&program.url);
+    let counts: Stats = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), counts), (Some(0), Stats::default()));
+    let url = program.url.clone();
+    assert_eq!(program.stop(Signal::INT), Some(0));
+    let output = stats(&url);
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert_eq!(complaint.lines().count(), 1, "{complaint}");
 }
 
 #[tokio::test]
