@@ -2,6 +2,8 @@
 //!
 //! As JSON it is `report.json`, a documented contract: keys are added, never renamed or given another meaning.
 //! Times are microseconds, sizes bytes, shares fractions from 0 to 1; `null` means that there was no sample.
+//! Every [`Summary`] carries its whole histogram as `hdr`, base64 of HdrHistogram's V2 form without deflate, which
+//! HdrHistogram's tools read; an empty text when nothing was measured.
 //!
 //! | field | unit | meaning |
 //! |---|---|---|

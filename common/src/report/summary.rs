@@ -1,13 +1,18 @@
-//! A histogram in a dozen numbers.
+//! A histogram in a dozen numbers, and whole.
+//!
+//! Numbers are for reading; whoever wants another percentile, or the sum of two runs, takes the histogram itself:
+//! `hdr` is the base64 of HdrHistogram's V2 form without deflate, which HdrHistogram's own tools read.
 
 use crate::histogram::Histogram;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-/// A histogram in numbers, in the unit of what was recorded (microseconds or bytes).
+/// A histogram in numbers and whole, in the unit of what was recorded (microseconds or bytes).
 ///
 /// Percentiles are the highest value of the bucket in which the rank lies (at most 0.1 % above the true one).
 /// Everything is 0 when nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Values within the histogram's range.
     pub count: u64,
@@ -33,6 +38,10 @@ pub struct Summary {
     pub max: u64,
     /// Values above the range (an hour); they take the last ranks.
     pub overflow: u64,
+    /// The whole histogram without its overflow: base64 of its V2 bytes ([`Histogram::to_v2`]); empty when no value
+    /// lay within the range.
+    #[serde(default)]
+    pub hdr: String,
 }
 
 /// A lag in three numbers, in microseconds; 0 when nothing was recorded.
@@ -63,6 +72,7 @@ impl Summary {
             p99_9: histogram.quantile(0.999),
             max: histogram.max(),
             overflow: histogram.overflow(),
+            hdr: if histogram.count() == 0 { String::new() } else { STANDARD.encode(histogram.to_v2()) },
         }
     }
 }
@@ -72,5 +82,27 @@ impl Lag {
     #[must_use]
     pub fn of(histogram: &Histogram) -> Self {
         Self { p50: histogram.quantile(0.5), p99: histogram.quantile(0.99), max: histogram.max() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_histogram_comes_back_from_its_text() {
+        let mut histogram = Histogram::new();
+        for value in [0, 1, 1, 2_047, 2_048, 3_600_000_000, 3_600_000_001] {
+            histogram.record(value);
+        }
+        let summary = Summary::of(&histogram);
+        let mut back = Histogram::new();
+        back.add_v2(&STANDARD.decode(summary.hdr).unwrap(), summary.count, summary.overflow).unwrap();
+        assert_eq!(back, histogram);
+    }
+
+    #[test]
+    fn nothing_measured_is_no_text() {
+        assert_eq!(Summary::of(&Histogram::new()).hdr, "");
     }
 }

@@ -176,7 +176,7 @@ fn the_keys_of_the_json_are_a_contract() {
     });
     let mut keys = BTreeSet::new();
     walk("", &serde_json::to_value(&report).unwrap(), &mut keys);
-    let summary = "count,max,mean,min,mode,overflow,p50,p90,p95,p99,p99_9,stddev";
+    let summary = "count,hdr,max,mean,min,mode,overflow,p50,p90,p95,p99,p99_9,stddev";
     let series = ["connect_time", "response_time", "send_lag", "service_time", "size", "ttfb"]
         .map(|time| format!("series[].{time}.{{{summary}}}"));
     let expected = [
