@@ -171,6 +171,12 @@ impl Run {
         self.expect.saturating_sub(self.members.len())
     }
 
+    /// The names of the agents that take part.
+    #[must_use]
+    pub fn joined(&self) -> Vec<&str> {
+        self.members.values().map(|member| member.name.as_str()).collect()
+    }
+
     /// The names of the agents that the present state waits for.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<&str> {

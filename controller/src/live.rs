@@ -37,7 +37,11 @@ impl Lines {
         let run = progress.run;
         let text = match run.state() {
             State::Gathering if run.missing() > 0 => {
-                format!("waiting for {} of {} agents to join", run.missing(), run.expect())
+                let here = match run.joined() {
+                    names if names.is_empty() => String::new(),
+                    names => format!(" (here: {})", names.join(", ")),
+                };
+                format!("waiting for {} of {} agents to join{here}", run.missing(), run.expect())
             }
             State::Preparing => format!("waiting until ready: {}", run.waiting_for().join(", ")),
             _ => return,

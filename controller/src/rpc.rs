@@ -183,8 +183,9 @@ async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: O
             }
             Ok(Some(_)) => {}
             Ok(None) => break,
-            Err(status) => {
-                why = format!("its connection broke: {}", status.message());
+            // The transport's own words ("h2 protocol error …") say no more than this.
+            Err(_) => {
+                why = String::from("its connection broke");
                 break;
             }
         }
