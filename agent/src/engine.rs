@@ -4,12 +4,13 @@
 //! engine thread a few times a second, through [`Thread`]; it never waits for load, and load never waits for it.
 
 mod alarm;
-mod client;
+mod ended;
+mod rows;
+mod recorder;
+mod stream;
 mod full;
 mod lean;
-mod recorder;
-mod rows;
-mod stream;
+mod worker;
 mod thread;
 
 use crate::allow::AllowList;

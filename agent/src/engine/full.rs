@@ -6,8 +6,8 @@
 
 use crate::allow::AllowList;
 use crate::connect::{Connector, check_host_literal, client_config, guarded_resolver, outcome_of};
-use crate::engine::client::Load;
-use crate::engine::recorder::{Answered, Ended};
+use crate::engine::ended::{Answered, Ended};
+use crate::engine::worker::Worker;
 use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::plan::{Plan, Scheme};
@@ -71,16 +71,16 @@ impl Full {
         made.map_err(|failure| failure.text)
     }
 
-    pub(super) fn fire(&self, load: &Rc<Load>, scenario: usize, due: Due) {
+    pub(super) fn fire(&self, worker: &Rc<Worker>, scenario: usize, due: Due) {
         let key = self.flying.borrow_mut().insert((scenario, None));
-        let task = tokio::task::spawn_local(exchange(Rc::clone(load), key, scenario, due));
+        let task = tokio::task::spawn_local(exchange(Rc::clone(worker), key, scenario, due));
         if let Some(flying) = self.flying.borrow_mut().get_mut(key) {
             flying.1 = Some(task.abort_handle());
         }
     }
 
     /// Gives up every request of a scenario.
-    pub(super) fn abandon(&self, load: &Load, scenario: usize) {
+    pub(super) fn abandon(&self, worker: &Worker, scenario: usize) {
         let which =
             |(key, flying): (usize, &(usize, Option<AbortHandle>))| (flying.0 == scenario).then_some(key);
         let keys: Vec<usize> = self.flying.borrow().iter().filter_map(which).collect();
@@ -88,19 +88,19 @@ impl Full {
             if let (_, Some(task)) = self.flying.borrow_mut().remove(key) {
                 task.abort();
             }
-            load.abandon(scenario);
+            worker.abandon(scenario);
         }
     }
 
-    async fn send(&self, load: &Load, scenario: usize, due: Due) -> Exchange {
+    async fn send(&self, worker: &Worker, scenario: usize, due: Due) -> Exchange {
         let mut request = self.requests[scenario].try_clone().ok_or(Outcome::Protocol)?;
-        if load.plan.target.identify {
-            let arrival = format!("{}:{}", load.plan.scenarios[scenario].name, due.k);
+        if worker.plan.target.identify {
+            let arrival = format!("{}:{}", worker.plan.scenarios[scenario].name, due.k);
             let value = arrival.parse().map_err(|_| Outcome::Protocol)?;
             request.headers_mut().insert("x-stampede-arrival", value);
         }
         let mut response = self.client.execute(request).await.map_err(|error| classify(&error, false))?;
-        let (status, first_byte) = (response.status().as_u16(), load.now());
+        let (status, first_byte) = (response.status().as_u16(), worker.now());
         let mut body = 0;
         while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, true))? {
             body += chunk.len() as u64;
@@ -109,15 +109,15 @@ impl Full {
     }
 }
 
-async fn exchange(load: Rc<Load>, key: usize, scenario: usize, due: Due) {
-    let Some(full) = load.as_full() else { return };
-    let sent = load.now();
-    let limited = tokio::time::timeout(full.timeouts[scenario], full.send(&load, scenario, due));
+async fn exchange(worker: Rc<Worker>, key: usize, scenario: usize, due: Due) {
+    let Some(full) = worker.as_full() else { return };
+    let sent = worker.now();
+    let limited = tokio::time::timeout(full.timeouts[scenario], full.send(&worker, scenario, due));
     let outcome = limited.await.unwrap_or(Err(Outcome::Timeout));
     full.flying.borrow_mut().remove(key);
     let bytes_out =
         full.requests[scenario].body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
-    let done = load.now();
+    let done = worker.now();
     let blank = Ended {
         scenario,
         due,
@@ -129,9 +129,9 @@ async fn exchange(load: Rc<Load>, key: usize, scenario: usize, due: Due) {
         bytes_out,
         connect: None,
     };
-    load.settle(&match outcome {
+    worker.settle(&match outcome {
         Ok((status, first_byte, body_bytes)) => Ended {
-            outcome: load.judge(scenario, status),
+            outcome: worker.judge(scenario, status),
             answer: Some(Answered { status, first_byte, body_bytes }),
             bytes_in: body_bytes,
             ..blank

@@ -8,7 +8,7 @@ mod conn;
 
 use crate::allow::AllowList;
 use crate::connect::Connector;
-use crate::engine::client::Load;
+use crate::engine::worker::Worker;
 use crate::http1::Request;
 use common::arrivals::Due;
 use common::outcome::Outcome;
@@ -55,15 +55,16 @@ impl Lean {
     }
 
     /// Makes a few connections before the run; tells why it cannot.
-    pub(super) async fn warm(&self, load: &Rc<Load>) -> Result<(), String> {
-        let slots: u32 = load.plan.scenarios.iter().map(|scenario| scenario.max_in_flight).max().unwrap_or(1);
+    pub(super) async fn warm(&self, worker: &Rc<Worker>) -> Result<(), String> {
+        let slots: u32 =
+            worker.plan.scenarios.iter().map(|scenario| scenario.max_in_flight).max().unwrap_or(1);
         for _ in 0..slots.min(WARM) {
             let made = tokio::time::timeout(WARM_WITHIN, self.connector.connect()).await;
             let made =
                 made.map_err(|_| format!("no connection within {WARM_WITHIN:?}: is the target up?"))?;
             let connection = made.map_err(|failure| failure.text)?;
             let conn = self.enter(None);
-            let task = tokio::task::spawn_local(conn::adopt(Rc::clone(&conn), Rc::clone(load), connection));
+            let task = tokio::task::spawn_local(conn::adopt(Rc::clone(&conn), Rc::clone(worker), connection));
             conn.set_task(task.abort_handle());
         }
         // Let the connections' tasks run once, so that they are idle when the run begins.
@@ -72,31 +73,31 @@ impl Lean {
     }
 
     /// Sends the request of an arrival, on an idle connection or a new one.
-    pub(super) fn fire(&self, load: &Rc<Load>, scenario: usize, due: Due, now: RunTime) {
+    pub(super) fn fire(&self, worker: &Rc<Worker>, scenario: usize, due: Due, now: RunTime) {
         let flight = Flight::new(scenario, due, now + self.timeouts[scenario]);
         if let Some(conn) = self.take_idle() {
             conn.board(flight);
-            conn::send(&conn, load, self);
+            conn::send(&conn, worker, self);
         } else {
             let conn = self.enter(Some(flight));
-            let task = tokio::task::spawn_local(conn::open(Rc::clone(&conn), Rc::clone(load)));
+            let task = tokio::task::spawn_local(conn::open(Rc::clone(&conn), Rc::clone(worker)));
             conn.set_task(task.abort_handle());
         }
     }
 
     /// Ends every request whose time is over at `now`.
-    pub(super) fn time_out(&self, load: &Rc<Load>, now: RunTime) {
+    pub(super) fn time_out(&self, worker: &Rc<Worker>, now: RunTime) {
         for conn in self.flying(|flight| flight.deadline <= now) {
-            conn::fail(&conn, load, self, Outcome::Timeout);
+            conn::fail(&conn, worker, self, Outcome::Timeout);
         }
     }
 
     /// Gives up every request of a scenario.
-    pub(super) fn abandon(&self, load: &Load, scenario: usize) {
+    pub(super) fn abandon(&self, worker: &Worker, scenario: usize) {
         for conn in self.flying(|flight| flight.scenario == scenario) {
             conn.land();
             self.discard(&conn);
-            load.abandon(scenario);
+            worker.abandon(scenario);
         }
     }
 
@@ -139,7 +140,7 @@ impl Lean {
     }
 }
 
-impl Load {
+impl Worker {
     /// The lean client, which a lean connection's task knows to be there.
     fn lean(&self) -> &Lean {
         self.as_lean().expect("a lean connection belongs to a lean client")

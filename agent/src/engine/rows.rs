@@ -1,6 +1,6 @@
 //! A row per request, for checking and debugging: what the histograms were made from.
 
-use crate::engine::recorder::{Ended, micros};
+use crate::engine::ended::{Ended, micros};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;

@@ -1,8 +1,8 @@
-//! The main task of an engine thread: orders from the control thread, the alarm, the load.
+//! The main task of an engine thread: orders from the control thread, the alarm, the worker that fires.
 
 use crate::clock;
 use crate::engine::alarm::Alarm;
-use crate::engine::client::{Load, Next};
+use crate::engine::worker::{Next, Worker};
 use crate::engine::{Command, Setup};
 use common::share::Share;
 use std::rc::Rc;
@@ -20,11 +20,11 @@ pub(super) fn run(setup: &Setup, number: usize, share: &Share, orders: Unbounded
 }
 
 async fn serve(setup: &Setup, number: usize, share: &Share, mut orders: UnboundedReceiver<Command>) {
-    let ready = Load::new(setup, number, share).and_then(|load| {
+    let ready = Worker::new(setup, number, share).and_then(|worker| {
         let alarm = Alarm::new().map_err(|error| format!("make a timer: {error}"))?;
-        Ok((load, alarm))
+        Ok((worker, alarm))
     });
-    let (load, mut alarm) = match ready {
+    let (worker, mut alarm) = match ready {
         Ok(ready) => ready,
         Err(why) => return refuse_async(&mut orders, &why).await,
     };
@@ -32,29 +32,29 @@ async fn serve(setup: &Setup, number: usize, share: &Share, mut orders: Unbounde
     // Until the start only orders matter.
     while zero.is_none() {
         let Some(order) = orders.recv().await else { return };
-        obey(&load, order, &mut zero).await;
+        obey(&worker, order, &mut zero).await;
     }
-    let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&load)));
-    drive(&load, &mut alarm, &mut orders, zero.unwrap_or_default()).await;
+    let sweeper = tokio::task::spawn_local(sweep(Rc::clone(&worker)));
+    drive(&worker, &mut alarm, &mut orders, zero.unwrap_or_default()).await;
     sweeper.abort();
 }
 
 /// Fires arrivals from run time zero on.
-async fn drive(load: &Rc<Load>, alarm: &mut Alarm, orders: &mut UnboundedReceiver<Command>, zero: u64) {
+async fn drive(worker: &Rc<Worker>, alarm: &mut Alarm, orders: &mut UnboundedReceiver<Command>, zero: u64) {
     let (mut begun, mut ignored) = (false, None);
     loop {
         let next = if begun {
-            load.pump()
+            worker.pump()
         } else if clock::now() >= zero {
             begun = true;
-            load.begin();
-            load.pump()
+            worker.begin();
+            worker.pump()
         } else {
             Next::At(common::time::RunTime::ZERO)
         };
         let rest = async {
             match next {
-                Next::At(at) => alarm.until(load.clock().local(at), load.is_precise()).await,
+                Next::At(at) => alarm.until(worker.clock().local(at), worker.is_precise()).await,
                 Next::Now => {
                     tokio::task::yield_now().await;
                     Ok(())
@@ -65,38 +65,38 @@ async fn drive(load: &Rc<Load>, alarm: &mut Alarm, orders: &mut UnboundedReceive
         tokio::select! {
             biased;
             order = orders.recv() => match order {
-                Some(order) => obey(load, order, &mut ignored).await,
+                Some(order) => obey(worker, order, &mut ignored).await,
                 None => return,
             },
             // A timer that fails once would fail for ever: look again at once instead of never.
             rung = rest => if rung.is_err() { tokio::task::yield_now().await },
-            () = load.changed.notified() => {}
+            () = worker.changed.notified() => {}
         }
     }
 }
 
-async fn obey(load: &Rc<Load>, order: Command, zero: &mut Option<u64>) {
+async fn obey(worker: &Rc<Worker>, order: Command, zero: &mut Option<u64>) {
     match order {
         // Whoever asked and did not wait for the answer does not need it.
-        Command::Warm(reply) => reply.send(load.warm().await).unwrap_or_default(),
-        Command::Take(reply) => drop(reply.send(load.snapshot())),
-        Command::Stop { from, abort } => load.stop(from, abort),
+        Command::Warm(reply) => reply.send(worker.warm().await).unwrap_or_default(),
+        Command::Take(reply) => drop(reply.send(worker.snapshot())),
+        Command::Stop { from, abort } => worker.stop(from, abort),
         Command::Start(at) => {
-            load.set_zero(at);
+            worker.set_zero(at);
             *zero = Some(at);
         }
     }
 }
 
 /// Ends requests whose time is over, in coarse steps.
-async fn sweep(load: Rc<Load>) {
-    let timeouts = load.plan.scenarios.iter().flat_map(|scenario| &scenario.steps).map(|step| step.timeout);
+async fn sweep(worker: Rc<Worker>) {
+    let timeouts = worker.plan.scenarios.iter().flat_map(|scenario| &scenario.steps).map(|step| step.timeout);
     let shortest = timeouts.min().unwrap_or_default();
     let mut ticks = tokio::time::interval((shortest / 100).clamp(SWEEP_MIN, SWEEP_MAX));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        load.sweep();
+        worker.sweep();
     }
 }
 

@@ -1,9 +1,9 @@
 //! One connection of the lean client: at most one request at a time, never pipelined.
 
 use crate::connect::{Connection, Raw};
-use crate::engine::client::Load;
+use crate::engine::ended::{Answered, Ended};
 use crate::engine::lean::Lean;
-use crate::engine::recorder::{Answered, Ended};
+use crate::engine::worker::Worker;
 use crate::http1::{Answer, Cut, Progress, Reader};
 use common::arrivals::Due;
 use common::outcome::Outcome;
@@ -128,17 +128,17 @@ impl Conn {
 }
 
 /// Makes the connection, sends the request that waits for it, then reads answers until it closes.
-pub(super) async fn open(conn: Rc<Conn>, load: Rc<Load>) {
-    let lean = load.lean();
+pub(super) async fn open(conn: Rc<Conn>, worker: Rc<Worker>) {
+    let lean = worker.lean();
     match lean.connector.connect().await {
-        Ok(connection) => adopt(conn, Rc::clone(&load), connection).await,
-        Err(failure) => fail(&conn, &load, lean, failure.outcome),
+        Ok(connection) => adopt(conn, Rc::clone(&worker), connection).await,
+        Err(failure) => fail(&conn, &worker, lean, failure.outcome),
     }
 }
 
 /// Takes over a new connection.
-pub(super) async fn adopt(conn: Rc<Conn>, load: Rc<Load>, connection: Connection) {
-    let lean = load.lean();
+pub(super) async fn adopt(conn: Rc<Conn>, worker: Rc<Worker>, connection: Connection) {
+    let lean = worker.lean();
     let (read, write) = connection.stream.into_split();
     *conn.writer.borrow_mut() = Some(write);
     *conn.tls.borrow_mut() = connection.tls;
@@ -146,17 +146,17 @@ pub(super) async fn adopt(conn: Rc<Conn>, load: Rc<Load>, connection: Connection
         Some(flight) => {
             let times = connection.times;
             conn.board(Flight { connect: Some(times.dns + times.tcp + times.tls), ..flight });
-            send(&conn, &load, lean);
+            send(&conn, &worker, lean);
         }
         None => lean.put_idle(&conn),
     }
-    serve(&conn, &load, read).await;
+    serve(&conn, &worker, read).await;
     lean.discard(&conn);
 }
 
 /// Reads answers until the connection closes.
-async fn serve(conn: &Rc<Conn>, load: &Rc<Load>, mut read: OwnedReadHalf) {
-    let lean = load.lean();
+async fn serve(conn: &Rc<Conn>, worker: &Rc<Worker>, mut read: OwnedReadHalf) {
+    let lean = worker.lean();
     let mut then = Then::Keep;
     while then == Then::Keep && !conn.is_dead() {
         then = poll_fn(|cx| {
@@ -164,8 +164,8 @@ async fn serve(conn: &Rc<Conn>, load: &Rc<Load>, mut read: OwnedReadHalf) {
             let mut space = ReadBuf::new(&mut buffer);
             let outcome = ready!(Pin::new(&mut read).poll_read(cx, &mut space));
             Poll::Ready(match outcome {
-                Ok(()) => take_in(conn, load, lean, space.filled()),
-                Err(_) => cut(conn, load, lean),
+                Ok(()) => take_in(conn, worker, lean, space.filled()),
+                Err(_) => cut(conn, worker, lean),
             })
         })
         .await;
@@ -173,23 +173,23 @@ async fn serve(conn: &Rc<Conn>, load: &Rc<Load>, mut read: OwnedReadHalf) {
 }
 
 /// Bytes came in; none means that the target closed the connection.
-fn take_in(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, bytes: &[u8]) -> Then {
+fn take_in(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, bytes: &[u8]) -> Then {
     if bytes.is_empty() {
-        return closed(conn, load, lean);
+        return closed(conn, worker, lean);
     }
     if conn.tls.borrow().is_none() {
-        return read_answer(conn, load, lean, bytes);
+        return read_answer(conn, worker, lean, bytes);
     }
-    match decrypt(conn, load, lean, bytes) {
+    match decrypt(conn, worker, lean, bytes) {
         Ok(then) => then,
         Err(_) => {
-            fail(conn, load, lean, Outcome::Tls);
+            fail(conn, worker, lean, Outcome::Tls);
             Then::Close
         }
     }
 }
 
-fn decrypt(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, mut bytes: &[u8]) -> io::Result<Then> {
+fn decrypt(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, mut bytes: &[u8]) -> io::Result<Then> {
     while !bytes.is_empty() {
         {
             let mut tls = conn.tls.borrow_mut();
@@ -201,8 +201,8 @@ fn decrypt(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, mut bytes: &[u8]) -> i
             let mut plain = lean.plain.borrow_mut();
             let read = conn.tls.borrow_mut().as_mut().map(|tls| tls.reader().read(&mut plain));
             let then = match read {
-                Some(Ok(0)) => closed(conn, load, lean),
-                Some(Ok(n)) => read_answer(conn, load, lean, &plain[..n]),
+                Some(Ok(0)) => closed(conn, worker, lean),
+                Some(Ok(n)) => read_answer(conn, worker, lean, &plain[..n]),
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Some(Err(error)) => return Err(error),
                 None => Then::Close,
@@ -216,10 +216,10 @@ fn decrypt(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, mut bytes: &[u8]) -> i
 }
 
 /// Plain bytes of an answer.
-fn read_answer(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, bytes: &[u8]) -> Then {
+fn read_answer(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, bytes: &[u8]) -> Then {
     // Bytes that nobody asked for: the connection cannot be trusted any more.
     let Some(mut flight) = conn.land() else { return Then::Close };
-    let now = load.now();
+    let now = worker.now();
     flight.bytes_in += bytes.len() as u64;
     flight.first_byte.get_or_insert(now);
     let progress = conn.reader.borrow_mut().feed(bytes);
@@ -234,71 +234,71 @@ fn read_answer(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, bytes: &[u8]) -> T
             if then == Then::Keep {
                 lean.put_idle(conn);
             }
-            answered(&flight, load, &answer, now);
+            answered(&flight, worker, &answer, now);
             then
         }
         Err(_) => {
-            load.settle(&flight.ended(Outcome::Protocol, None, now));
+            worker.settle(&flight.ended(Outcome::Protocol, None, now));
             Then::Close
         }
     }
 }
 
-fn answered(flight: &Flight, load: &Rc<Load>, answer: &Answer, now: RunTime) {
+fn answered(flight: &Flight, worker: &Rc<Worker>, answer: &Answer, now: RunTime) {
     let Answer { status, body_bytes, .. } = *answer;
     let first_byte = flight.first_byte.unwrap_or(now);
     let whole = Answered { status, first_byte, body_bytes };
-    load.settle(&flight.ended(load.judge(flight.scenario, status), Some(whole), now));
+    worker.settle(&flight.ended(worker.judge(flight.scenario, status), Some(whole), now));
 }
 
 /// The target closed the connection: the end of some answers, the loss of others, nothing while it was idle.
-fn closed(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean) -> Then {
+fn closed(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean) -> Then {
     let end = conn.reader.borrow_mut().eof();
     match (end, conn.flight()) {
         (Ok(answer), Some(flight)) if flight.sent.is_some() => {
             conn.land();
-            answered(&flight, load, &answer, load.now());
+            answered(&flight, worker, &answer, worker.now());
         }
-        _ => return cut(conn, load, lean),
+        _ => return cut(conn, worker, lean),
     }
     Then::Close
 }
 
 /// The connection broke.
-fn cut(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean) -> Then {
+fn cut(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean) -> Then {
     let outcome = match conn.reader.borrow_mut().eof() {
         Err(Cut::InBody) => Outcome::Body,
         _ => Outcome::Reset,
     };
-    fail(conn, load, lean, outcome);
+    fail(conn, worker, lean, outcome);
     Then::Close
 }
 
 /// Ends the request with a failure and closes the connection.
-pub(super) fn fail(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean, outcome: Outcome) {
+pub(super) fn fail(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, outcome: Outcome) {
     let flight = conn.land();
     lean.discard(conn);
     if let Some(flight) = flight {
-        load.settle(&flight.ended(outcome, None, load.now()));
+        worker.settle(&flight.ended(outcome, None, worker.now()));
     }
 }
 
 /// Hands the request to the socket. What the socket does not take at once goes after it in a task of its own.
-pub(super) fn send(conn: &Rc<Conn>, load: &Rc<Load>, lean: &Lean) {
+pub(super) fn send(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean) {
     let Some(mut flight) = conn.land() else { return };
     let mut scratch = lean.scratch.borrow_mut();
     let request = &lean.requests[flight.scenario];
     let bytes = request.bytes(flight.due.k, &mut scratch);
     conn.reader.borrow_mut().begin(request.is_head());
     flight.bytes_out = bytes.len() as u64;
-    flight.sent = Some(load.now());
+    flight.sent = Some(worker.now());
     conn.board(flight);
     let written = write(conn, bytes);
     drop(scratch);
     match written {
         Ok(true) => {}
-        Ok(false) => drop(tokio::task::spawn_local(flush(Rc::clone(conn), Rc::clone(load)))),
-        Err(_) => fail(conn, load, lean, Outcome::Reset),
+        Ok(false) => drop(tokio::task::spawn_local(flush(Rc::clone(conn), Rc::clone(worker)))),
+        Err(_) => fail(conn, worker, lean, Outcome::Reset),
     }
 }
 
@@ -333,7 +333,7 @@ fn write_tls(tls: &mut ClientConnection, writer: &OwnedWriteHalf) -> io::Result<
 }
 
 /// Brings the rest of a request to the socket.
-async fn flush(conn: Rc<Conn>, load: Rc<Load>) {
+async fn flush(conn: Rc<Conn>, worker: Rc<Worker>) {
     loop {
         let writable = poll_fn(|cx| match conn.writer.borrow().as_ref() {
             Some(writer) => writer.as_ref().poll_write_ready(cx),
@@ -346,7 +346,7 @@ async fn flush(conn: Rc<Conn>, load: Rc<Load>) {
         match write(&conn, &rest) {
             Ok(true) => return,
             Ok(false) => {}
-            Err(_) => return fail(&conn, &load, load.lean(), Outcome::Reset),
+            Err(_) => return fail(&conn, &worker, worker.lean(), Outcome::Reset),
         }
     }
 }

@@ -1,12 +1,15 @@
-//! One engine thread's load: streams of arrivals, a client that carries them out, a recorder.
+//! The worker of an engine thread: streams of arrivals, a client that carries them out, a recorder.
+//!
+//! The clients call back into it when a request ends, so worker and clients know each other.
 //!
 //! Everything here runs in one thread; the tasks of a thread share it through an `Rc` and never hold a borrow
 //! across an await.
 
 use crate::clock::{self, RunClock};
+use crate::engine::ended::{Ended, micros};
 use crate::engine::full::Full;
 use crate::engine::lean::Lean;
-use crate::engine::recorder::{Ended, Recorder, micros};
+use crate::engine::recorder::Recorder;
 use crate::engine::rows::Rows;
 use crate::engine::stream::{Stream, slots};
 use crate::engine::{Setup, Snapshot};
@@ -25,8 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// The load of one engine thread.
-pub(super) struct Load {
+/// What one engine thread works with.
+pub(super) struct Worker {
     pub(super) plan: Arc<Plan>,
     streams: Vec<Stream>,
     client: Client,
@@ -65,7 +68,7 @@ pub(super) enum Next {
     Idle,
 }
 
-impl Load {
+impl Worker {
     pub(super) fn new(setup: &Setup, number: usize, share: &Share) -> Result<Rc<Self>, String> {
         let plan = Arc::clone(&setup.plan);
         let part = |all| slots(all, number, setup.threads);
@@ -79,7 +82,7 @@ impl Load {
             Some(folder) => Some(rows(folder, number)?),
             None => None,
         };
-        let load = Self {
+        let worker = Self {
             recorder: RefCell::new(Recorder::new(Measured::for_plan(&plan), rows)),
             clock: Cell::new(RunClock { zero: u64::MAX }),
             lease: Arc::clone(&setup.lease),
@@ -96,10 +99,10 @@ impl Load {
             streams,
             client,
         };
-        if load.plan.agents.pacing == Pacing::Economy {
-            load.economise();
+        if worker.plan.agents.pacing == Pacing::Economy {
+            worker.economise();
         }
-        Ok(Rc::new(load))
+        Ok(Rc::new(worker))
     }
 
     pub(super) fn as_lean(&self) -> Option<&Lean> {
