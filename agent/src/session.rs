@@ -1,21 +1,21 @@
 //! One membership: the Session stream, the Deliver stream, and what the controller orders over them.
 
+mod join;
+
 use crate::clock;
 use crate::fleet::{Fleet, Means};
 use crate::{Agent, Say};
 use common::clock::{Estimator, Probe};
 use common::delta::Delta;
+use join::{join, refused};
 use proto::delta::{Origin, to_wire};
-use proto::v1::agent_service_client::AgentServiceClient;
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status, Streaming};
+use tonic::{Status, Streaming};
 
 /// How a membership ended.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ struct Session<'a> {
     up: mpsc::Sender<v1::AgentMessage>,
     deltas: mpsc::Sender<v1::Delta>,
     means: Means,
+    /// A preparation under way and its order; heartbeats go on beside it. At most one.
+    preparing: JoinSet<(u64, Result<Fleet, String>)>,
     fleet: Option<Fleet>,
     /// The assignment to acknowledge once the clock is known well enough.
     ready: Option<u64>,
@@ -58,48 +60,6 @@ pub(crate) async fn serve(agent: &Agent, say: &Say, stream_no: u32, stop: &mut m
         Ok((session, down, acks)) => session.run(down, acks, stop).await,
         Err(end) => end,
     }
-}
-
-type Streams<'a> = (Session<'a>, Streaming<v1::ControllerMessage>, Streaming<v1::DeltaAck>);
-
-async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> Result<Streams<'a>, End> {
-    let (up, messages) = mpsc::channel(QUEUE);
-    let hello = Up::Hello(agent.hello(stream_no));
-    // The channel is new and has room.
-    up.try_send(message(0, 0, hello)).unwrap_or_default();
-    let mut control = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
-    let request = agent.authorised(ReceiverStream::new(messages));
-    let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
-    let mut down = opened.map_err(|status| refused(&status))?.into_inner();
-    let first = timeout(WELCOME_WITHIN, down.message()).await.map_err(|_| silent(agent))?;
-    let first =
-        first.map_err(|status| refused(&status))?.ok_or_else(|| End::Lost("it closed the stream".into()))?;
-    let epoch = first.controller_epoch;
-    let welcome = match first.kind {
-        Some(Down::Welcome(welcome)) => welcome,
-        Some(Down::Reject(reject)) => return Err(End::Rejected(reject.remedy)),
-        _ => return Err(End::Rejected("the controller did not answer Hello with Welcome".into())),
-    };
-    let (deltas, outgoing) = mpsc::channel(QUEUE);
-    let mut deliver = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
-    let opened =
-        timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
-    let acks = opened.map_err(|_| silent(agent))?.map_err(|status| refused(&status))?.into_inner();
-    let means = agent.means();
-    let session = Session {
-        agent,
-        say,
-        welcome,
-        up,
-        deltas,
-        means,
-        fleet: None,
-        ready: None,
-        offset: Estimator::default(),
-        beats: 0,
-        epoch,
-    };
-    Ok((session, down, acks))
 }
 
 impl Session<'_> {
@@ -131,6 +91,7 @@ impl Session<'_> {
                         self.heartbeat().await
                     }
                 }
+                Some(prepared) = self.preparing.join_next() => self.on_prepared(prepared).await,
                 _ = flush.tick() => self.flush().await,
                 _ = stop.recv() => {
                     let leave = Up::Leave(v1::Leave { reason: "interrupted".into() });
@@ -158,10 +119,7 @@ impl Session<'_> {
                 self.on_lease(&lease);
                 self.acknowledge().await?;
             }
-            Some(Down::Assignment(assignment)) => match self.prepare(message.run_id, &assignment).await {
-                Ok(()) => self.ready = Some(message.command),
-                Err(refused) => self.send(Up::Ack(v1::Ack { command: message.command, refused })).await?,
-            },
+            Some(Down::Assignment(assignment)) => self.prepare(message.run_id, message.command, assignment),
             Some(Down::Start(start)) => self.start(&start),
             Some(Down::Stop(stop)) => self.fleet.iter().for_each(|fleet| fleet.stop(&stop)),
             Some(Down::Release(release)) => return Err(End::Released(release.verdict)),
@@ -180,20 +138,33 @@ impl Session<'_> {
         }
     }
 
-    /// Prepares for a run; the error is for the operator.
-    async fn prepare(&mut self, run_id: String, assignment: &v1::Assignment) -> Result<(), String> {
-        let prepared =
-            timeout(PREPARE_WITHIN, Fleet::prepare(run_id, assignment, &self.means, self.welcome.window));
-        match prepared.await.unwrap_or_else(|_| Err(format!("not ready within {PREPARE_WITHIN:?}"))) {
-            Ok(fleet) => {
+    /// Begins to prepare for a run, in place of an earlier one.
+    fn prepare(&mut self, run_id: String, command: u64, assignment: v1::Assignment) {
+        let (means, window) = (self.means.clone(), self.welcome.window);
+        self.fleet = None;
+        self.preparing.abort_all();
+        self.preparing.spawn(async move {
+            let prepared = timeout(PREPARE_WITHIN, Fleet::prepare(run_id, &assignment, &means, window)).await;
+            (command, prepared.unwrap_or_else(|_| Err(format!("not ready within {PREPARE_WITHIN:?}"))))
+        });
+    }
+
+    async fn on_prepared(
+        &mut self,
+        prepared: Result<(u64, Result<Fleet, String>), JoinError>,
+    ) -> Result<(), End> {
+        match prepared {
+            Ok((command, Ok(fleet))) => {
                 (self.say)(&format!("run {}: ready with {} lanes", fleet.run_id, fleet.lanes));
-                self.fleet = Some(fleet);
-                Ok(())
+                (self.fleet, self.ready) = (Some(fleet), Some(command));
+                self.acknowledge().await
             }
-            Err(why) => {
-                (self.say)(&format!("refused the run: {why}"));
-                Err(why)
+            Ok((command, Err(refused))) => {
+                (self.say)(&format!("refused the run: {refused}"));
+                self.send(Up::Ack(v1::Ack { command, refused })).await
             }
+            // One that was given up for a newer assignment.
+            Err(_) => Ok(()),
         }
     }
 
@@ -280,83 +251,6 @@ impl Session<'_> {
     }
 }
 
-impl Agent {
-    fn hello(&self, stream_no: u32) -> v1::Hello {
-        v1::Hello {
-            protocol_min: *proto::PROTOCOL.start(),
-            protocol_max: *proto::PROTOCOL.end(),
-            build: env!("CARGO_PKG_VERSION").into(),
-            agent_name: self.name.clone(),
-            instance_id: self.instance.clone(),
-            stream_no,
-            threads: u32::try_from(self.threads).unwrap_or(u32::MAX),
-            weight: 1,
-            resume: None,
-        }
-    }
-
-    fn means(&self) -> Means {
-        Means { allow: Arc::clone(&self.allow), threads: self.threads, rows: self.rows.clone() }
-    }
-
-    fn authorised<T>(&self, stream: T) -> Request<T> {
-        let mut request = Request::new(stream);
-        let token =
-            self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
-        if let Some(Ok(token)) = token {
-            request.metadata_mut().insert(proto::TOKEN_KEY, token);
-        }
-        request
-    }
-}
-
-async fn connect(agent: &Agent) -> Result<Channel, End> {
-    let address = format!("http://{}", agent.controller);
-    let endpoint = Endpoint::from_shared(address).map_err(|_| {
-        End::Rejected(format!(
-            "{} is no address: write HOST:PORT, for example 10.0.0.5:50051",
-            agent.controller
-        ))
-    })?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
-    endpoint.connect().await.map_err(|error| {
-        End::Unreachable(format!(
-            "cannot reach a controller at {}: {}; is `controller start --listen {}` running there?",
-            agent.controller,
-            innermost(&error),
-            agent.controller
-        ))
-    })
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .last()
-        .map_or_else(String::new, ToString::to_string)
-}
-
-fn refused(status: &Status) -> End {
-    match status.code() {
-        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::Unimplemented => {
-            End::Rejected(status.message().to_owned())
-        }
-        _ => End::Lost(if status.message().is_empty() {
-            status.code().to_string()
-        } else {
-            status.message().into()
-        }),
-    }
-}
-
-fn silent(agent: &Agent) -> End {
-    End::Lost(format!("{} did not answer within {WELCOME_WITHIN:?}: is it a controller?", agent.controller))
-}
-
 fn message(session_id: u64, epoch: u64, kind: Up) -> v1::AgentMessage {
     v1::AgentMessage { session_id, controller_epoch_seen: epoch, kind: Some(kind) }
 }
@@ -367,13 +261,7 @@ fn ticks(every: Duration) -> Interval {
     ticks
 }
 
-/// Messages that wait to be sent: more means that the connection is stuck.
-const QUEUE: usize = 64;
-const MESSAGE_MAX: usize = proto::MESSAGE_BYTES_MAX;
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const WELCOME_WITHIN: Duration = Duration::from_secs(10);
 const PREPARE_WITHIN: Duration = Duration::from_secs(20);
-const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// A controller that answers no heartbeat for so long is gone.
 const SILENCE: Duration = Duration::from_secs(10);
 /// The first probes of the clock come fast, so that its bound is good before the start.

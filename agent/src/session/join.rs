@@ -1,0 +1,144 @@
+//! The way in: two connections, Hello, Welcome.
+
+use crate::fleet::Means;
+use crate::session::{End, Session, message};
+use crate::{Agent, Say};
+use common::clock::Estimator;
+use proto::v1::agent_service_client::AgentServiceClient;
+use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status, Streaming};
+
+pub(super) type Streams<'a> = (Session<'a>, Streaming<v1::ControllerMessage>, Streaming<v1::DeltaAck>);
+
+pub(super) async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> Result<Streams<'a>, End> {
+    let (up, messages) = mpsc::channel(QUEUE);
+    let hello = Up::Hello(agent.hello(stream_no));
+    // The channel is new and has room.
+    up.try_send(message(0, 0, hello)).unwrap_or_default();
+    let mut control = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
+    let request = agent.authorised(ReceiverStream::new(messages));
+    let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
+    let mut down = opened.map_err(|status| refused(&status))?.into_inner();
+    let first = timeout(WELCOME_WITHIN, down.message()).await.map_err(|_| silent(agent))?;
+    let first =
+        first.map_err(|status| refused(&status))?.ok_or_else(|| End::Lost("it closed the stream".into()))?;
+    let epoch = first.controller_epoch;
+    let welcome = match first.kind {
+        Some(Down::Welcome(welcome)) => welcome,
+        Some(Down::Reject(reject)) => return Err(End::Rejected(reject.remedy)),
+        _ => return Err(End::Rejected("the controller did not answer Hello with Welcome".into())),
+    };
+    let (deltas, outgoing) = mpsc::channel(QUEUE);
+    let mut deliver = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
+    let opened =
+        timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
+    let acks = opened.map_err(|_| silent(agent))?.map_err(|status| refused(&status))?.into_inner();
+    let means = agent.means();
+    let session = Session {
+        agent,
+        say,
+        welcome,
+        up,
+        deltas,
+        means,
+        preparing: JoinSet::new(),
+        fleet: None,
+        ready: None,
+        offset: Estimator::default(),
+        beats: 0,
+        epoch,
+    };
+    Ok((session, down, acks))
+}
+
+impl Agent {
+    fn hello(&self, stream_no: u32) -> v1::Hello {
+        v1::Hello {
+            protocol_min: *proto::PROTOCOL.start(),
+            protocol_max: *proto::PROTOCOL.end(),
+            build: env!("CARGO_PKG_VERSION").into(),
+            agent_name: self.name.clone(),
+            instance_id: self.instance.clone(),
+            stream_no,
+            threads: u32::try_from(self.threads).unwrap_or(u32::MAX),
+            weight: 1,
+            resume: None,
+        }
+    }
+
+    fn means(&self) -> Means {
+        Means { allow: Arc::clone(&self.allow), threads: self.threads, rows: self.rows.clone() }
+    }
+
+    fn authorised<T>(&self, stream: T) -> Request<T> {
+        let mut request = Request::new(stream);
+        let token =
+            self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
+        if let Some(Ok(token)) = token {
+            request.metadata_mut().insert(proto::TOKEN_KEY, token);
+        }
+        request
+    }
+}
+
+async fn connect(agent: &Agent) -> Result<Channel, End> {
+    let address = format!("http://{}", agent.controller);
+    let endpoint = Endpoint::from_shared(address).map_err(|_| {
+        End::Rejected(format!(
+            "{} is no address: write HOST:PORT, for example 10.0.0.5:50051",
+            agent.controller
+        ))
+    })?;
+    let endpoint = endpoint
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true);
+    endpoint.connect().await.map_err(|error| {
+        End::Unreachable(format!(
+            "cannot reach a controller at {}: {}; is `controller start --listen {}` running there?",
+            agent.controller,
+            innermost(&error),
+            agent.controller
+        ))
+    })
+}
+
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
+
+pub(super) fn refused(status: &Status) -> End {
+    match status.code() {
+        tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::Unimplemented => {
+            End::Rejected(status.message().to_owned())
+        }
+        _ => End::Lost(if status.message().is_empty() {
+            status.code().to_string()
+        } else {
+            status.message().into()
+        }),
+    }
+}
+
+fn silent(agent: &Agent) -> End {
+    End::Lost(format!("{} did not answer within {WELCOME_WITHIN:?}: is it a controller?", agent.controller))
+}
+
+/// Messages that wait to be sent: more means that the connection is stuck.
+const QUEUE: usize = 64;
+const MESSAGE_MAX: usize = proto::MESSAGE_BYTES_MAX;
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const WELCOME_WITHIN: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
