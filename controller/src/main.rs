@@ -25,7 +25,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            say(&format!("error: {}", failure.message));
+            // The problems of a plan name themselves.
+            let prefix = if failure.exit == Exit::BadPlan { "" } else { "error: " };
+            say(&format!("{prefix}{}", failure.message));
             failure.exit.into()
         }
     }

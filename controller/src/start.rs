@@ -58,13 +58,16 @@ impl Start {
         let effective = plan.plan.clone();
         let finished = self.conduct(plan, interrupts).await?;
         let report = report(&effective, &started_at, &finished);
-        let (width, color) = terminal();
-        print(&text::render(&report, width, color));
         if let Some(folder) = &self.out {
             output::write(folder, &report).map_err(Failure::internal)?;
             say(&format!("wrote {}", folder.join("report.json").display()));
         }
-        Ok(self.exit(&report, &finished.ending))
+        if let Ending::NotStarted(why) = &finished.ending {
+            return Err(Failure::new(Exit::NotEnoughAgents, format!("the run did not start: {why}")));
+        }
+        let (width, color) = terminal();
+        print(&text::render(&report, width, color));
+        Ok(self.exit(report.verdict.result))
     }
 
     async fn conduct(
@@ -101,15 +104,14 @@ impl Start {
         Ok(finished)
     }
 
-    fn exit(&self, report: &Report, ending: &Ending) -> Exit {
-        match (report.verdict.result, ending) {
-            (_, Ending::NotStarted(_)) => Exit::NotEnoughAgents,
-            (Judgment::Pass, _) => Exit::Ok,
-            (Judgment::Fail, _) => Exit::ThresholdFailed,
-            (Judgment::Aborted, _) => Exit::Interrupted,
-            (Judgment::Invalid, _) => Exit::Invalid,
-            (Judgment::GeneratorLimited, _) if self.strict => Exit::Invalid,
-            (Judgment::GeneratorLimited, _) => Exit::Ok,
+    fn exit(&self, result: Judgment) -> Exit {
+        match result {
+            Judgment::Pass => Exit::Ok,
+            Judgment::Fail => Exit::ThresholdFailed,
+            Judgment::Aborted => Exit::Interrupted,
+            Judgment::Invalid => Exit::Invalid,
+            Judgment::GeneratorLimited if self.strict => Exit::Invalid,
+            Judgment::GeneratorLimited => Exit::Ok,
         }
     }
 }

@@ -19,6 +19,22 @@ pub struct Failure {
     pub text: String,
 }
 
+impl Failure {
+    /// The text for whoever waits for the run to begin, with what would help.
+    #[must_use]
+    pub fn with_remedy(self) -> String {
+        match self.outcome {
+            // It names its own remedy.
+            Outcome::TargetDenied => self.text,
+            Outcome::Tls => format!("{}; see target.tls in the plan", self.text),
+            Outcome::NoPort | Outcome::NoDescriptor => {
+                format!("{}; the agent's machine is at its limits", self.text)
+            }
+            _ => format!("{}; is the target up, and is target.base_url right?", self.text),
+        }
+    }
+}
+
 /// Outcome of a failed `socket` or `connect`.
 pub(super) fn outcome_of_socket(error: &io::Error) -> Outcome {
     match Errno::from_io_error(error) {

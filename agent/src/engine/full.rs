@@ -5,7 +5,7 @@
 //! connection counts into the service time. Its bytes are those of the bodies.
 
 use crate::allow::AllowList;
-use crate::connect::{Connector, check_host_literal, client_config, guarded_resolver, outcome_of};
+use crate::connect::{Connector, Failure, check_host_literal, client_config, guarded_resolver, outcome_of};
 use crate::engine::ended::{Answered, Ended};
 use crate::engine::worker::Worker;
 use common::arrivals::Due;
@@ -68,7 +68,7 @@ impl Full {
     pub(super) async fn reach(&self) -> Result<(), String> {
         let made = tokio::time::timeout(REACH_WITHIN, self.connector.reach()).await;
         let made = made.map_err(|_| format!("no connection within {REACH_WITHIN:?}: is the target up?"))?;
-        made.map_err(|failure| failure.text)
+        made.map_err(Failure::with_remedy)
     }
 
     pub(super) fn fire(&self, worker: &Rc<Worker>, scenario: usize, due: Due) {

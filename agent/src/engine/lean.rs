@@ -7,7 +7,7 @@
 mod conn;
 
 use crate::allow::AllowList;
-use crate::connect::Connector;
+use crate::connect::{Connector, Failure};
 use crate::engine::worker::Worker;
 use crate::http1::Request;
 use common::arrivals::Due;
@@ -62,7 +62,7 @@ impl Lean {
             let made = tokio::time::timeout(WARM_WITHIN, self.connector.connect()).await;
             let made =
                 made.map_err(|_| format!("no connection within {WARM_WITHIN:?}: is the target up?"))?;
-            let connection = made.map_err(|failure| failure.text)?;
+            let connection = made.map_err(Failure::with_remedy)?;
             let conn = self.enter(None);
             let task = tokio::task::spawn_local(conn::adopt(Rc::clone(&conn), Rc::clone(worker), connection));
             conn.set_task(task.abort_handle());
