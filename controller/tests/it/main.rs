@@ -1,0 +1,10 @@
+//! Stampede as its users meet it: real programs, real sockets, a target that counts for itself.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics, helpers outside #[test] included")]
+
+mod programs;
+mod rows;
+mod targets;
+mod cluster;
+
+mod truth;
+mod stream;

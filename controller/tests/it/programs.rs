@@ -1,0 +1,146 @@
+//! The programs: started, listened to, ended; killed when a test gives up.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// A running program. It does not outlive this.
+pub(crate) struct Program {
+    child: Child,
+    stderr: Arc<Stderr>,
+    stdout: Option<JoinHandle<String>>,
+}
+
+/// How a program ended and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// What a program said so far.
+#[derive(Default)]
+struct Stderr {
+    said: Mutex<Said>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Program {
+    /// Starts `controller ARGS`.
+    pub(crate) fn controller(args: &[&str]) -> Self {
+        Self::start(Path::new(env!("CARGO_BIN_EXE_controller")), args)
+    }
+
+    /// Starts `agent ARGS`.
+    pub(crate) fn agent(args: &[&str]) -> Self {
+        static AGENT: OnceLock<PathBuf> = OnceLock::new();
+        Self::start(AGENT.get_or_init(build_agent), args)
+    }
+
+    fn start(program: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (mut out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let stderr = Arc::new(Stderr::default());
+        let listener = Arc::clone(&stderr);
+        std::thread::spawn(move || {
+            BufReader::new(err).lines().map_while(Result::ok).for_each(|line| listener.hear(line));
+            listener.end();
+        });
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            out.read_to_string(&mut text).unwrap();
+            text
+        });
+        Self { child, stderr, stdout: Some(stdout) }
+    }
+
+    /// Waits until the program says something that contains `text`, and returns the line.
+    pub(crate) fn hears(&self, text: &str) -> String {
+        let found = |said: &Said| said.lines.iter().find(|line| line.contains(text)).cloned();
+        let said = self.stderr.wait(|said| said.ended || found(said).is_some());
+        found(&said).unwrap_or_else(|| panic!("ended or slept without {text:?}:\n{}", said.lines.join("\n")))
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits until the program has ended by itself.
+    pub(crate) fn end(mut self) -> Ended {
+        let said = self.stderr.wait(|said| said.ended);
+        let stderr = said.lines.join("\n");
+        assert!(said.ended, "still runs:\n{stderr}");
+        drop(said);
+        let code = self.child.wait().unwrap().code();
+        let stdout = self.stdout.take().map(|reader| reader.join().unwrap()).unwrap_or_default();
+        Ended { code, stdout, stderr }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // A program that has ended is already where it should be.
+        drop(self.child.kill().and_then(|()| self.child.wait()));
+    }
+}
+
+impl Ended {
+    /// The last line on stderr.
+    pub(crate) fn last_line(&self) -> &str {
+        self.stderr.lines().last().unwrap_or("")
+    }
+}
+
+impl Stderr {
+    fn hear(&self, line: String) {
+        self.said.lock().unwrap().lines.push(line);
+        self.news.notify_all();
+    }
+
+    fn end(&self) {
+        self.said.lock().unwrap().ended = true;
+        self.news.notify_all();
+    }
+
+    /// Waits for an event in what is said; gives up after [`PATIENCE`].
+    fn wait(&self, event: impl Fn(&Said) -> bool) -> std::sync::MutexGuard<'_, Said> {
+        let said = self.said.lock().unwrap();
+        self.news.wait_timeout_while(said, PATIENCE, |said| !event(said)).unwrap().0
+    }
+}
+
+/// Cargo builds a package's own programs before its tests, but not those of another package.
+///
+/// Both packages are named so that the agent is built with the features that the controller's build has made.
+fn build_agent() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--package", "stampede-controller", "--package", "stampede-agent"]);
+    cargo.args(["--bin", "agent", "--message-format", "json"]);
+    cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    let output = cargo.stderr(Stdio::inherit()).output().unwrap();
+    let messages = String::from_utf8(output.stdout).unwrap();
+    let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let programs = artifacts.filter(|artifact| artifact["target"]["name"] == "agent");
+    let path = programs.filter_map(|agent| agent["executable"].as_str().map(PathBuf::from)).last();
+    path.expect("cargo builds the agent")
+}
+
+/// No event of these tests takes so long on any machine; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(90);
