@@ -8,3 +8,4 @@ mod cluster;
 
 mod truth;
 mod stream;
+mod stall;
