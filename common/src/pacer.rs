@@ -80,6 +80,8 @@ pub struct Pacer {
     /// Wakes are rounded up to a multiple of this; zero for none.
     quantum: Duration,
     stop: RunTime,
+    /// What is left before `stop` is skipped.
+    aborted: bool,
     released: RunTime,
     seen: RunTime,
     rest: Rest,
@@ -101,7 +103,8 @@ impl Pacer {
     #[must_use]
     pub fn new(cursor: Cursor, limits: Limits, now: RunTime) -> Self {
         let (released, seen) = (now, now);
-        Self { cursor, limits, quantum: Duration::ZERO, stop: RunTime::MAX, released, seen, rest: Rest::None }
+        let (quantum, stop, aborted, rest) = (Duration::ZERO, RunTime::MAX, false, Rest::None);
+        Self { cursor, limits, quantum, stop, aborted, released, seen, rest }
     }
 
     /// Releases only at multiples of `quantum` of run time (zero: at every due time).
@@ -114,6 +117,11 @@ impl Pacer {
         self.stop = self.stop.min(from);
     }
 
+    /// Nothing is fired any more; what is left before the stop is skipped, so that the books close at once.
+    pub fn abort(&mut self) {
+        self.aborted = true;
+    }
+
     /// The next arrival that is not resolved yet.
     #[must_use]
     pub fn peek(&self) -> Option<Due> {
@@ -124,6 +132,9 @@ impl Pacer {
     pub fn next(&mut self, now: RunTime, gate: Gate) -> Order {
         self.advance(now);
         let Some(due) = self.peek() else { return Order::Done };
+        if self.aborted {
+            return self.skip(due, SkipReason::Stopped);
+        }
         if due.at > now {
             return self.wait(self.round_up(due.at));
         }

@@ -261,7 +261,8 @@ struct Books {
 
 impl Books {
     fn of(evidence: &Evidence<'_>) -> Self {
-        let lost = matches!(evidence.ending, Ending::AgentLost(_))
+        // Who aborts does not wait for every last delta.
+        let lost = matches!(evidence.ending, Ending::AgentLost(_) | Ending::Aborted)
             || evidence.agents.iter().any(|agent| agent.lost.is_some());
         let mut books = Self { entries: Vec::new(), imbalances: BTreeMap::new() };
         for (number, scenario) in evidence.plan.scenarios.iter().enumerate() {

@@ -32,6 +32,8 @@ pub struct Timers {
     pub silence: Duration,
     /// From the end of the load until the last delta, what is under way included.
     pub finish: Duration,
+    /// The same when the operator gives up what is under way.
+    pub abort: Duration,
 }
 
 /// What happened.
@@ -266,9 +268,9 @@ impl Run {
                 if self.ending == Ending::Interrupted {
                     self.ending = Ending::Aborted;
                 }
-                let mut orders = vec![Order::Stop { abort: true }];
-                orders.extend(self.close());
-                orders
+                // The last deltas tell what was sent and given up: without them the books cannot close.
+                self.deadline = self.deadline.min(now + self.timers.abort);
+                vec![Order::Stop { abort: true }]
             }
             State::Over => vec![],
         }
@@ -325,7 +327,7 @@ impl Run {
             return vec![];
         };
         member.standing = Standing::Lost;
-        if !matches!(self.ending, Ending::AgentLost(_)) {
+        if !matches!(self.ending, Ending::AgentLost(_) | Ending::Aborted) {
             self.ending = Ending::AgentLost(format!("agent {} was lost: {why}", member.name));
         }
         let mut orders = vec![];

@@ -165,8 +165,10 @@ impl Books {
     }
 
     /// The load was stopped: nothing due at `from` or later is fired.
-    pub fn on_stop(&mut self, from: RunTime) {
-        self.stopped = Some(self.stopped.map_or(from, |earlier| earlier.min(from)));
+    ///
+    /// Returns what holds: an earlier stop is not moved, as agents may have fired what was due since.
+    pub fn on_stop(&mut self, from: RunTime) -> RunTime {
+        *self.stopped.get_or_insert(from)
     }
 
     /// Requests under way, over all sessions.

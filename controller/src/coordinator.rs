@@ -270,8 +270,7 @@ impl<W: Watcher> Coordinator<W> {
     }
 
     fn stop(&mut self, abort: bool) {
-        let from = self.run_time() + if abort { Duration::ZERO } else { STOP_LEAD };
-        self.books.on_stop(from);
+        let from = self.books.on_stop(self.run_time() + STOP_LEAD);
         let mode = if abort { v1::stop::Mode::Abort } else { v1::stop::Mode::Drain };
         self.sessions.tell_all(&self.run_id, &Down::Stop(v1::Stop { mode: mode.into(), from: from.nanos() }));
     }
@@ -311,6 +310,8 @@ fn timers(gather: Duration, drain: Duration) -> Timers {
         // Later than the agent's own end of lease, whatever the clocks do.
         silence: LEASE_TTL + Duration::from_millis(500),
         finish: drain + Duration::from_secs(15),
+        // An agent tells what it gave up with its next delta, at most FLUSH later.
+        abort: Duration::from_secs(2),
     }
 }
 

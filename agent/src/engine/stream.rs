@@ -88,6 +88,11 @@ impl Stream {
         self.give_up.set(self.give_up.get().min(now + self.drain));
     }
 
+    /// Fires nothing more: what waits or is still to come is skipped.
+    pub(super) fn abort(&self) {
+        self.pacer.borrow_mut().abort();
+    }
+
     pub(super) fn set_quantum(&self, quantum: std::time::Duration) {
         self.pacer.borrow_mut().set_quantum(quantum);
     }

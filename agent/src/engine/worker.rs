@@ -249,6 +249,7 @@ impl Worker {
         for (scenario, stream) in self.streams.iter().enumerate() {
             stream.stop(from, now);
             if abort {
+                stream.abort();
                 self.abandon_all(scenario);
             }
         }

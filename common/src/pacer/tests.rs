@@ -116,6 +116,16 @@ fn after_a_stop_nothing_is_left() {
 }
 
 #[test]
+fn after_an_abort_what_is_left_before_the_stop_is_skipped_at_once() {
+    let mut pacer = pacer(10, Overload::Queue);
+    let _ = drain(&mut pacer, ms(0), OPEN);
+    pacer.stop(ms(3));
+    pacer.abort();
+    let skipped = vec![(1, SkipReason::Stopped), (2, SkipReason::Stopped)];
+    assert_eq!(drain(&mut pacer, ms(1), OPEN), (vec![], skipped, Order::Done));
+}
+
+#[test]
 fn what_waits_beyond_the_drain_is_given_up_as_overload() {
     let mut pacer = pacer(1, Overload::Queue);
     let full = Gate { slot: false, ..OPEN };

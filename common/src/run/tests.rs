@@ -7,6 +7,7 @@ const TIMERS: Timers = Timers {
     start_lead: Duration::from_secs(1),
     silence: Duration::from_secs(4),
     finish: Duration::from_secs(10),
+    abort: Duration::from_secs(2),
 };
 
 fn s(seconds: u64) -> Now {
@@ -120,8 +121,12 @@ fn one_interrupt_drains_and_two_abort() {
     let (_, orders) = then(&[(8, Fact::Interrupted), (9, Fact::Finished(1)), (9, Fact::Finished(2))]);
     assert_eq!(orders[4], [Order::Stop { abort: false }]);
     assert_eq!(orders[6], [Order::Close(Ending::Interrupted)]);
-    let (_, orders) = then(&[(8, Fact::Interrupted), (9, Fact::Interrupted)]);
-    assert_eq!(orders[5], [Order::Stop { abort: true }, Order::Close(Ending::Aborted)]);
+    let aborted = [(8, Fact::Interrupted), (9, Fact::Interrupted), (9, Fact::Finished(1))];
+    let (_, orders) = then(&[&aborted[..], &[(10, Fact::Finished(2))]].concat());
+    assert_eq!(orders[5], [Order::Stop { abort: true }]);
+    assert_eq!(orders[7], [Order::Close(Ending::Aborted)], "with the last deltas");
+    let (_, orders) = then(&[&aborted[..], &[(12, Fact::Alive(2)), (12, Fact::Tick)]].concat());
+    assert_eq!(orders[8], [Order::Close(Ending::Aborted)], "or without them, but soon");
 }
 
 #[test]
