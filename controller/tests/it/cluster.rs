@@ -3,6 +3,7 @@
 use crate::programs::{Ended, Program};
 use crate::rows::{self, Row};
 use common::histogram::Histogram;
+use common::ledger::Entry;
 use common::report::{Report, SeriesRow, Summary};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,14 @@ pub(crate) struct Run {
     pub(crate) report: Report,
     /// By agent; empty without `--rows`.
     pub(crate) rows: Vec<Vec<Row>>,
+}
+
+/// A plan with one scenario, "s": its load, its step and the keys of its target are TOML.
+pub(crate) fn plan(url: &str, target: &str, scenario: &str, step: &str) -> String {
+    format!(
+        "name = \"t\"\nmax_lateness = \"1m\"\n[target]\nbase_url = \"{url}\"\n{target}\n[[scenario]]\n\
+         name = \"s\"\n{scenario}\n[[scenario.step]]\n{step}\n"
+    )
 }
 
 impl Cluster {
@@ -77,7 +86,17 @@ impl Cluster {
     }
 }
 
+/// Runs a plan with one agent inside the controller.
+pub(crate) fn run_alone(plan: &str) -> Run {
+    Cluster::controller(plan, &[]).end()
+}
+
 impl Run {
+    /// The books of the scenario of [`plan`].
+    pub(crate) fn books(&self) -> &Entry {
+        &self.report.ledger["s"]
+    }
+
     /// What a scenario measured.
     pub(crate) fn series(&self, scenario: &str) -> &SeriesRow {
         self.report.series.iter().find(|row| row.scenario == scenario).unwrap()

@@ -9,3 +9,5 @@ mod cluster;
 mod truth;
 mod stream;
 mod stall;
+mod refusals;
+mod endings;
