@@ -96,22 +96,17 @@ impl Histogram {
         let payload = v2::payload(bytes)?;
         let count = self.count.checked_add(total).ok_or(HistogramError::TooMany)?;
         let all_overflow = self.overflow.checked_add(overflow).ok_or(HistogramError::TooMany)?;
-        let (mut walk, mut sum) = (v2::Walk::new(payload), 0_u64);
-        let outcome = loop {
-            match walk.next() {
-                None if sum == total => break Ok(()),
-                None => break Err(HistogramError::Total),
-                Some(Err(error)) => break Err(error),
-                // Bounding the running sum by the declared total bounds every count, so nothing overflows below.
-                Some(Ok((bucket, n))) => match sum.checked_add(n).filter(|sum| *sum <= total) {
-                    Some(up) => {
-                        sum = up;
-                        *self.slot(bucket) += n;
-                    }
-                    None => break Err(HistogramError::Total),
-                },
+        let mut sum = 0_u64;
+        let walked = v2::walk(payload, |bucket, n| {
+            // Bounding the running sum by the declared total bounds every count, so nothing overflows below.
+            if n > total - sum {
+                return Err(HistogramError::Total);
             }
-        };
+            sum += n;
+            self.put(bucket, n);
+            Ok(())
+        });
+        let outcome = walked.and_then(|()| if sum == total { Ok(()) } else { Err(HistogramError::Total) });
         match outcome {
             Ok(()) => (self.count, self.overflow) = (count, all_overflow),
             Err(_) => self.take_back(payload, sum),
@@ -122,13 +117,15 @@ impl Histogram {
     /// Undoes the first `sum` values of a walk that failed.
     fn take_back(&mut self, payload: &[u8], sum: u64) {
         let mut left = sum;
-        for (bucket, n) in v2::Walk::new(payload).map_while(Result::ok) {
-            if left == 0 {
-                return;
+        let again = v2::walk(payload, |bucket, n| {
+            if left > 0 && n > 0 {
+                *self.slot(bucket) -= n;
+                left -= n;
             }
-            *self.slot(bucket) -= n;
-            left -= n;
-        }
+            Ok(())
+        });
+        // Why the walk ended was told the first time.
+        again.unwrap_or_default();
     }
 
     /// The histogram in V2 form, without its overflow count.
@@ -190,6 +187,15 @@ impl Histogram {
     pub fn mode(&self) -> Option<(u64, u64)> {
         let fullest = self.buckets().max_by_key(|(bucket, n)| (*n, std::cmp::Reverse(*bucket)))?;
         Some((lowest_of(fullest.0), highest_of(fullest.0)))
+    }
+
+    /// Adds to a bucket. Memory grows for what is there, not for nothing.
+    fn put(&mut self, bucket: usize, n: u64) {
+        match self.counts.get_mut(bucket.wrapping_sub(self.first)) {
+            Some(count) => *count += n,
+            None if n > 0 => *self.slot(bucket) += n,
+            None => {}
+        }
     }
 
     /// The count of a bucket, for adding to; grows the stretch when the bucket lies outside.

@@ -36,36 +36,35 @@ pub(super) fn payload(bytes: &[u8]) -> Result<&[u8], HistogramError> {
     if head[4..8] == length.to_be_bytes() { Ok(payload) } else { Err(HistogramError::Length) }
 }
 
-/// Walks a payload as (bucket, count), allocating nothing; ends at the first thing that does not fit the shape.
-pub(super) struct Walk<'a> {
-    rest: &'a [u8],
-    bucket: usize,
-}
-
-impl<'a> Walk<'a> {
-    pub(super) fn new(payload: &'a [u8]) -> Self {
-        Self { rest: payload, bucket: 0 }
-    }
-}
-
-impl Iterator for Walk<'_> {
-    type Item = Result<(usize, u64), HistogramError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.rest.is_empty() {
-            let Some(number) = take(&mut self.rest) else { return Some(Err(HistogramError::Length)) };
-            let bucket = self.bucket;
-            let passed = if number < 0 { number.unsigned_abs() } else { 1 };
-            self.bucket = match usize::try_from(passed).ok().and_then(|n| bucket.checked_add(n)) {
-                Some(next) if next <= BUCKETS => next,
-                _ => return Some(Err(HistogramError::OutOfShape)),
-            };
-            if number > 0 {
-                return Some(Ok((bucket, number.unsigned_abs())));
-            }
+/// Shows every (bucket, count) of a payload to `visit`, allocating nothing; ends at the first thing that does not
+/// fit the shape, or that `visit` refuses.
+///
+/// Empty stretches are shown too, as one bucket with count 0: whether the next number counts or skips is a coin
+/// toss that no branch predictor wins, so it is not branched on here, and `visit` should not either.
+#[inline]
+pub(super) fn walk(
+    payload: &[u8],
+    mut visit: impl FnMut(usize, u64) -> Result<(), HistogramError>,
+) -> Result<(), HistogramError> {
+    let (mut rest, mut bucket) = (payload, 0_u64);
+    while let [byte, behind @ ..] = rest {
+        let (count, passed) = if let Some((count, passed)) = SHORT.get(usize::from(*byte)) {
+            rest = behind;
+            (u64::from(*count), u64::from(*passed))
+        } else {
+            let (number, behind) = take(rest).ok_or(HistogramError::Length)?;
+            rest = behind;
+            if number < 0 { (0, number.unsigned_abs()) } else { (number.unsigned_abs(), 1) }
+        };
+        // At most 2⁶³ beyond a bucket of the shape: no overflow.
+        let next = bucket + passed;
+        if next > BUCKETS as u64 {
+            return Err(HistogramError::OutOfShape);
         }
-        None
+        visit(bucket as usize, count)?;
+        bucket = next;
     }
+    Ok(())
 }
 
 fn header(payload: u32) -> [u8; HEADER] {
@@ -100,20 +99,32 @@ fn put(bytes: &mut Vec<u8>, number: i64) {
     bytes.push(rest as u8);
 }
 
-fn take(bytes: &mut &[u8]) -> Option<i64> {
-    let mut value = 0_u64;
+/// The number at the front and what stands behind it.
+fn take(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (mut value, mut rest) = (0_u64, bytes);
     for place in 0..9 {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
+        let (byte, behind) = rest.split_first()?;
+        rest = behind;
         let bits = if place == 8 { u64::from(*byte) } else { u64::from(byte & 0x7f) };
         value |= bits << (7 * place);
         if place == 8 || byte & 0x80 == 0 {
             break;
         }
     }
-    Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    Some(((value >> 1).cast_signed() ^ -(value & 1).cast_signed(), rest))
 }
 
+/// Count and buckets passed of the numbers in one byte: even bytes are twice a count, odd ones a skip.
+const SHORT: [(u8, u8); 0x80] = {
+    let mut table = [(0, 1); 0x80];
+    let mut byte = 0;
+    while byte < 0x80 {
+        let half = byte as u8 >> 1;
+        table[byte] = if byte % 2 == 0 { (half, 1) } else { (0, half + 1) };
+        byte += 1;
+    }
+    table
+};
 /// V2 (`0x1c849303`) with words of variable length (`0x10`).
 const COOKIE: u32 = 0x1c84_9313;
 const HEADER: usize = 40;
