@@ -80,9 +80,12 @@ impl Histogram {
     pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
         let count = self.count.checked_add(other.count).ok_or(HistogramError::TooMany)?;
         let overflow = self.overflow.checked_add(other.overflow).ok_or(HistogramError::TooMany)?;
-        // No single count exceeds its histogram's total, so the sums below cannot overflow once the total fits.
-        for (bucket, n) in other.buckets() {
-            *self.slot(bucket) += n;
+        if let Some(last) = other.counts.len().checked_sub(1) {
+            self.grow_to(other.first);
+            self.grow_to(other.first + last);
+            let own = &mut self.counts[other.first - self.first..];
+            // No single count exceeds its histogram's total, so these sums cannot overflow once the total fits.
+            own.iter_mut().zip(&other.counts).for_each(|(own, n)| *own += n);
         }
         (self.count, self.overflow) = (count, overflow);
         Ok(())
