@@ -64,6 +64,9 @@ pub enum ScheduleError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     pieces: Vec<Piece>,
+    /// The number of the first arrival at or after the start of each piece: half as wide as work, and close
+    /// together, for the search.
+    firsts: Vec<u64>,
     end: RunTime,
     work: Work,
     total: u64,
@@ -93,14 +96,21 @@ impl Schedule {
                 .filter(|end| *end <= DURATION_NS_MAX)
                 .ok_or(ScheduleError::TooLong)?;
         }
-        let total = u64::try_from(start_work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong)?;
-        Ok(Self { pieces, end: RunTime::from_nanos(start_ns), work: start_work, total })
+        let arrivals = |work: Work| u64::try_from(work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong);
+        let total = arrivals(start_work)?;
+        let firsts = pieces.iter().map(|piece| arrivals(piece.start_work)).collect::<Result<_, _>>()?;
+        Ok(Self { pieces, firsts, end: RunTime::from_nanos(start_ns), work: start_work, total })
     }
 
     /// When arrival `k` is due; `None` when the schedule ends before.
     #[must_use]
     pub fn due(&self, k: u64) -> Option<RunTime> {
-        self.time_at(u128::from(k) * ARRIVAL)
+        if k >= self.total {
+            return None;
+        }
+        let after = self.firsts.partition_point(|first| *first <= k);
+        let piece = self.pieces.get(after.checked_sub(1)?)?;
+        Some(piece.time_at(u128::from(k) * ARRIVAL))
     }
 
     /// The smallest nanosecond at which the work reaches `work`; `None` when the schedule never exceeds it.
@@ -111,8 +121,7 @@ impl Schedule {
         }
         let after = self.pieces.partition_point(|piece| piece.start_work <= work);
         let piece = self.pieces.get(after.checked_sub(1)?)?;
-        let inside = piece.segment.time_at(work - piece.start_work);
-        Some(RunTime::from_nanos(piece.start_ns + inside))
+        Some(piece.time_at(work))
     }
 
     /// How many arrivals are due before `t`.
@@ -155,6 +164,13 @@ impl Schedule {
             return 0.0;
         }
         (from_milli as f64 + (to_milli as f64 - from_milli as f64) * part) / 1000.0
+    }
+}
+
+impl Piece {
+    /// When the work since the start of the schedule reaches `work`, which must lie in this piece.
+    fn time_at(&self, work: Work) -> RunTime {
+        RunTime::from_nanos(self.start_ns + self.segment.time_at(work - self.start_work))
     }
 }
 
@@ -208,9 +224,8 @@ impl Segment {
     /// The smallest τ whose work reaches `work`, which must be below the work of the whole segment.
     fn time_at(&self, work: Work) -> u64 {
         if self.is_hold() {
-            let per_ns = 2 * u128::from(self.from_milli);
-            let guess = (work as f64 / per_ns as f64) as u64;
-            smallest(guess, self.duration_ns, |tau| per_ns * u128::from(tau) >= work)
+            // Below the work of the whole segment, so the quotient is at most its duration, and its rate is not zero.
+            work.div_ceil(2 * u128::from(self.from_milli)) as u64
         } else {
             let goal = i128::try_from(work).unwrap_or(i128::MAX) * i128::from(self.duration_ns);
             smallest(self.guess(work), self.duration_ns, |tau| self.scaled(tau) >= goal)
