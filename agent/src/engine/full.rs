@@ -10,7 +10,7 @@ use crate::engine::ended::{Answered, Ended};
 use crate::engine::worker::Worker;
 use common::arrivals::Due;
 use common::outcome::Outcome;
-use common::plan::{Plan, Scheme};
+use common::plan::{Plan, Scheme, Tls};
 use common::time::RunTime;
 use slab::Slab;
 use std::cell::RefCell;
@@ -36,6 +36,10 @@ type Exchange = Result<(u16, RunTime, u64), Outcome>;
 impl Full {
     pub(super) fn new(plan: &Plan, allow: &Arc<AllowList>) -> Result<Self, String> {
         let target = &plan.target;
+        // In the clear nothing is verified, but without a configuration the builder looks for the process's TLS
+        // provider and panics.
+        let unused = Tls { ca: None, verify: false };
+        let tls = if target.base_url.scheme == Scheme::Http { &unused } else { &target.tls };
         let mut builder = reqwest::Client::builder()
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none())
@@ -43,11 +47,11 @@ impl Full {
             .tcp_nodelay(true)
             .pool_idle_timeout(None)
             .dns_resolver(guarded_resolver(Arc::clone(allow)))
-            .user_agent(concat!("stampede/", env!("CARGO_PKG_VERSION")));
-        builder = match target.base_url.scheme {
-            Scheme::Http => builder.http2_prior_knowledge(),
-            Scheme::Https => builder.tls_backend_preconfigured(client_config(&target.tls, &[b"h2"])?),
-        };
+            .user_agent(concat!("stampede/", env!("CARGO_PKG_VERSION")))
+            .tls_backend_preconfigured(client_config(tls, &[b"h2"])?);
+        if target.base_url.scheme == Scheme::Http {
+            builder = builder.http2_prior_knowledge();
+        }
         let client =
             builder.build().map_err(|error| format!("build the HTTP/2 client: {}", chain(&error)))?;
         let build = |scenario| request(&client, plan, scenario);
