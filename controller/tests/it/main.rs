@@ -11,3 +11,4 @@ mod stream;
 mod stall;
 mod refusals;
 mod endings;
+mod transports;
