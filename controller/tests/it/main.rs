@@ -12,3 +12,4 @@ mod stall;
 mod refusals;
 mod endings;
 mod transports;
+mod keys;

@@ -1,0 +1,148 @@
+//! Every key of the plan changes something: in what the target saw, or in the report.
+
+use crate::cluster::{Cluster, histogram, turn};
+use crate::targets::{PLAIN, Raw, demo_with, until_counted};
+use common::report::Report;
+use demo::{Record, Running, Tls};
+use rustix::process::Signal;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+use toml::{Table, Value};
+
+mod table;
+
+use table::{ROWS, Row};
+
+/// A plan before its change, as TOML; `@URL` is the target's address and `@CA` its CA's certificate.
+const BASE: &str = r#"
+name = "base"
+max_lateness = "1m"
+[target]
+base_url = "@URL"
+[[scenario]]
+name = "s"
+load.rate = [ { at = "100/s", for = "200ms" } ]
+[[scenario.step]]
+path = "/"
+"#;
+
+/// What is shot at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// The demo service.
+    Demo,
+    /// The demo service with TLS.
+    Secure,
+    /// The server that keeps requests as they came.
+    Raw,
+    /// The demo service; the agent is stopped for a while after its first request.
+    Stopping,
+}
+
+/// What there is to see after a run.
+struct Seen {
+    code: i32,
+    report: Report,
+    records: Vec<Record>,
+    raw: Vec<String>,
+}
+
+#[test]
+fn every_key_of_the_plan_changes_something() {
+    let keys: BTreeSet<String> = common::plan::keys().into_iter().collect();
+    let rows: BTreeSet<String> = ROWS.iter().map(|row| row.key.to_owned()).collect();
+    assert_eq!(keys, rows, "each key has a row and each row a key");
+    let _turn = turn();
+    let (waiting, wrong) = (Mutex::new(ROWS.iter()), Mutex::new(Vec::new()));
+    // The runs are tiny and mostly wait for their start.
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(row) = { waiting.lock().unwrap().next() } {
+                    let wrongs = check(row);
+                    wrong.lock().unwrap().extend(wrongs);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Runs the plan without and with the row's key; tells what was seen otherwise than the row says.
+fn check(row: &Row) -> Vec<String> {
+    let sides = [("without", row.before, row.seen_before), ("with", Some(row.after), row.seen_after)];
+    let wrong = sides.into_iter().filter_map(|(side, value, expected)| {
+        let seen = (row.look)(&run(row, value));
+        (seen != expected).then(|| format!("{} {side} {value:?}: {seen:?}, not {expected:?}", row.key))
+    });
+    let mut wrong: Vec<String> = wrong.collect();
+    if row.seen_before == row.seen_after {
+        wrong.push(format!("{} changes nothing", row.key));
+    }
+    wrong
+}
+
+fn run(row: &Row, value: Option<&str>) -> Seen {
+    let folder = tempfile::tempdir().unwrap();
+    let ca_out = folder.path().join("ca.pem");
+    let secure = row.target == Target::Secure;
+    let demo = demo_with(|config| {
+        if secure {
+            config.tls = Tls::SelfSigned { ca_out: ca_out.clone() };
+        }
+    });
+    let raw = Raw::answering(PLAIN);
+    let url = if row.target == Target::Raw { raw.url.clone() } else { demo.url() };
+    let ca = std::fs::read_to_string(&ca_out).unwrap_or_default();
+    let mut plan: Table = BASE.parse().unwrap();
+    let own = value.map(|value| (row.key, value));
+    for (key, value) in row.with.iter().copied().chain(own) {
+        set(&mut plan, key, value);
+    }
+    let plan = toml::to_string(&plan).unwrap();
+    let plan = plan.replace("@URL", &url).replace("@CA", &ca.replace('\n', "\\n"));
+    let cluster = Cluster::controller(&plan, &["--wait", "1s"]);
+    if row.target == Target::Stopping {
+        pause(&cluster, &demo);
+    }
+    let run = cluster.end();
+    let code = run.controller.code.unwrap_or(-1);
+    Seen { code, report: run.report, records: demo.recorded(), raw: raw.requests() }
+}
+
+/// Takes the generator's processor away for a while, after its first request.
+fn pause(cluster: &Cluster, demo: &Running) {
+    until_counted(demo, 1);
+    cluster.controller.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(300));
+    cluster.controller.signal(Signal::CONT);
+}
+
+/// Sets a dotted key; of lists of tables it means the first.
+fn set(plan: &mut Table, key: &str, value: &str) {
+    let value = format!("v = {value}").parse::<Table>().unwrap().remove("v").unwrap();
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop().unwrap();
+    let mut place = plan;
+    for part in parts {
+        let next = place.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        place = match next {
+            Value::Array(list) => list[0].as_table_mut().unwrap(),
+            next => next.as_table_mut().unwrap(),
+        };
+    }
+    place.insert(last.to_owned(), value);
+}
+
+impl Seen {
+    /// The part of a scenario's requests that were sent within an eighth of a millisecond after they were due.
+    fn punctual(&self) -> f64 {
+        let lags = histogram(&self.report.series[0].send_lag);
+        let early: u64 = lags.buckets().filter(|(us, _)| *us < 125).map(|(_, n)| n).sum();
+        early as f64 / lags.count() as f64
+    }
+}
+
+const AT_ONCE: usize = 6;
