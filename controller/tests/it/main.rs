@@ -13,3 +13,4 @@ mod refusals;
 mod endings;
 mod transports;
 mod keys;
+mod tidy;
