@@ -109,7 +109,7 @@ impl Histogram {
             self.put(bucket, n);
             Ok(())
         });
-        let outcome = walked.and_then(|()| if sum == total { Ok(()) } else { Err(HistogramError::Total) });
+        let outcome = walked.and(if sum == total { Ok(()) } else { Err(HistogramError::Total) });
         match outcome {
             Ok(()) => (self.count, self.overflow) = (count, all_overflow),
             Err(_) => self.take_back(payload, sum),
