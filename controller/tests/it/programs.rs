@@ -138,8 +138,8 @@ fn build_agent() -> PathBuf {
     let messages = String::from_utf8(output.stdout).unwrap();
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let programs = artifacts.filter(|artifact| artifact["target"]["name"] == "agent");
-    let path = programs.filter_map(|agent| agent["executable"].as_str().map(PathBuf::from)).last();
-    path.expect("cargo builds the agent")
+    let mut paths = programs.filter_map(|agent| agent["executable"].as_str().map(PathBuf::from));
+    paths.next().expect("cargo builds the agent")
 }
 
 /// No event of these tests takes so long on any machine; a test that waits longer has failed.
