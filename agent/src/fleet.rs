@@ -60,12 +60,13 @@ impl Fleet {
         let share = assignment.share.as_ref().and_then(proto::share::from_wire);
         let share = share.ok_or("the share of lanes cannot be read: are both sides of the same version?")?;
         let lease = Arc::new(Lease::default());
+        let threads = threads(&plan, means.threads);
         let setup = Setup {
             plan: Arc::new(plan),
             share: share.clone(),
             lease: Arc::clone(&lease),
             allow: Arc::clone(&means.allow),
-            threads: means.threads,
+            threads,
             rows: means.rows.clone(),
         };
         let outbox = Outbox::new(Measured::for_plan(&setup.plan), window as usize);
@@ -155,6 +156,13 @@ impl Fleet {
         self.outbox.on_ack(last_applied);
         if resend { self.outbox.unacked().cloned().collect() } else { vec![] }
     }
+}
+
+/// As many engine threads as every scenario has slots for: a thread without a slot would never fire its lanes, and
+/// one that took a slot nonetheless would exceed the plan's `max_in_flight`.
+fn threads(plan: &Plan, have: usize) -> usize {
+    let slots = plan.scenarios.iter().map(|scenario| scenario.max_in_flight as usize).min().unwrap_or(1);
+    have.clamp(1, slots.max(1))
 }
 
 /// The plan of an assignment, if this agent reads it as the controller does.

@@ -74,6 +74,37 @@ pub enum HttpVersion {
     Http2,
 }
 
+/// The two clients of the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// HTTP/1.1 over bare sockets: one write and one read per request.
+    Lean,
+    /// reqwest: what the lean one does not speak.
+    Full,
+}
+
+impl Target {
+    /// The client that can do what is asked for, the lean one if possible.
+    #[must_use]
+    pub const fn client(&self) -> Client {
+        match self.http {
+            HttpVersion::Http1 => Client::Lean,
+            HttpVersion::Http2 => Client::Full,
+        }
+    }
+}
+
+impl Client {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lean => "lean",
+            Self::Full => "reqwest",
+        }
+    }
+}
+
 /// How the target's certificate is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {

@@ -11,6 +11,7 @@
 //! | `run.started_at` | RFC 3339 | when run time zero was, by the controller's wall clock; a label only |
 //! | `run.duration_s` | s | what the run really took from run time zero |
 //! | `run.seed` | | the plan's seed |
+//! | `run.client` | | which client sent the requests: `lean` or `reqwest`; see the README for what differs |
 //! | `verdict.result` | | `pass`, `fail`, `invalid`, `generator_limited`, `aborted`: see [`Judgment`] |
 //! | `verdict.reasons[]` | | sentences, the weightiest first; empty when passed |
 //! | `agents[].name`, `.instance` | | the agent and its process |
@@ -155,6 +156,8 @@ pub struct RunHead {
     pub duration_s: f64,
     /// The plan's seed.
     pub seed: u64,
+    /// Which client sent the requests.
+    pub client: String,
 }
 
 /// One agent.
@@ -238,6 +241,7 @@ impl Report {
                 started_at: evidence.started_at.to_owned(),
                 duration_s: evidence.duration.as_secs_f64(),
                 seed: plan.seed,
+                client: plan.target.client().name().to_owned(),
             },
             verdict,
             agents: evidence.agents.iter().map(AgentRow::of).collect(),

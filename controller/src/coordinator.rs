@@ -149,6 +149,9 @@ impl<W: Watcher> Coordinator<W> {
         match event {
             // An agent that went away meanwhile is noticed when its stream ends.
             Event::Hello { hello, down, reply } => drop(reply.send(self.on_hello(*hello, down))),
+            Event::Refused(problem) => {
+                self.watcher.on_line(&format!("refused an agent: it showed {problem}"))
+            }
             Event::Message(session, kind) => self.on_message(session, kind),
             Event::Gone(session, why) => self.on_gone(session, &why),
             Event::Delta(delta, acks) => self.on_delta(&delta, &acks),

@@ -28,6 +28,8 @@ pub enum Event {
     Message(u64, Up),
     /// A session's stream ended, and why.
     Gone(u64, String),
+    /// Somebody was turned away at the door, and why.
+    Refused(&'static str),
     /// A delta, and where its acknowledgement goes.
     Delta(Box<v1::Delta>, mpsc::Sender<Result<v1::DeltaAck, Status>>),
 }
@@ -101,6 +103,8 @@ impl Service {
             return Ok(());
         }
         let problem = if shown.is_some() { "another token than the controller's" } else { "no token" };
+        // A crowd at the door must not fill the queue: what does not fit is not told.
+        self.events.try_send(Event::Refused(problem)).unwrap_or_default();
         Err(Status::unauthenticated(format!(
             "it showed {problem}: give it the controller's token with `agent join … --token-file FILE`"
         )))

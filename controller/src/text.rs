@@ -62,7 +62,11 @@ fn head(page: &mut Page, report: &Report) {
     let agents = report.agents.len();
     let agents = format!("{} agent{}", human::count(agents as u64), if agents == 1 { "" } else { "s" });
     page.line(&format!("{}: {verdict} in {} with {agents}", run.name, human::length(run.duration_s)), style);
-    page.line(&format!("run {}, started at {}, seed {}", run.id, run.started_at, run.seed), Style::Dim);
+    page.line(&format!("run {}", run.id), Style::Dim);
+    page.line(
+        &format!("started at {}, seed {}, {} client", run.started_at, run.seed, run.client),
+        Style::Dim,
+    );
     page.blank();
 }
 

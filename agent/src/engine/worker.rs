@@ -19,7 +19,7 @@ use common::histogram::Histogram;
 use common::measured::Measured;
 use common::outcome::Outcome;
 use common::pacer::Order;
-use common::plan::{HttpVersion, Pacing, Plan};
+use common::plan::{Client as Which, Pacing, Plan};
 use common::share::Share;
 use common::time::RunTime;
 use std::cell::{Cell, RefCell};
@@ -74,9 +74,9 @@ impl Worker {
         let part = |all| slots(all, number, setup.threads);
         let stream = |scenario| Stream::new(&plan, scenario, share, part(scenario.max_in_flight));
         let streams = plan.scenarios.iter().map(stream).collect::<Result<Vec<_>, _>>()?;
-        let client = match plan.target.http {
-            HttpVersion::Http1 => Client::Lean(Lean::new(&plan, &setup.allow)?),
-            HttpVersion::Http2 => Client::Full(Full::new(&plan, &setup.allow)?),
+        let client = match plan.target.client() {
+            Which::Lean => Client::Lean(Lean::new(&plan, &setup.allow)?),
+            Which::Full => Client::Full(Full::new(&plan, &setup.allow)?),
         };
         let rows = match &setup.rows {
             Some(folder) => Some(rows(folder, number)?),

@@ -187,7 +187,7 @@ fn the_keys_of_the_json_are_a_contract() {
         "ledger.browse.skipped.{late,no_lease,overload,stopped}",
         "ledger.browse.{abandoned,finished,planned,skipped,started,unknown}",
         "ledger.{browse}",
-        "run.{duration_s,id,name,seed,started_at}",
+        "run.{client,duration_s,id,name,seed,started_at}",
         "series[].generator_faults.{no_port}",
         "series[].outcomes.{ok}",
         "series[].status.{200}",

@@ -57,6 +57,7 @@ fn report() -> Report {
             started_at: "2026-01-01T00:00:00Z".into(),
             duration_s: 60.4,
             seed: 42,
+            client: "lean".into(),
         },
         verdict: Verdict {
             result: Judgment::Fail,
