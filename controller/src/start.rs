@@ -54,7 +54,8 @@ impl Start {
 
     /// Runs the plan and prints its report.
     pub async fn run(&self, plan: EffectivePlan, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
-        let started_at = jiff::Timestamp::now().to_string();
+        let started_at =
+            jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string();
         let effective = plan.plan.clone();
         let finished = self.conduct(plan, interrupts).await?;
         let report = report(&effective, &started_at, &finished);
