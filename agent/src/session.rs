@@ -78,9 +78,9 @@ impl Session<'_> {
                 biased;
                 message = down.message() => {
                     heard = Instant::now();
-                    self.on_message(message).await
+                    self.on_message(message)
                 }
-                ack = acks.message() => self.on_ack(ack).await,
+                ack = acks.message() => self.on_ack(ack),
                 _ = beat.tick() => {
                     if self.beats == PROBES {
                         beat = ticks(Duration::from_millis(u64::from(self.welcome.heartbeat_ms.max(1))));
@@ -88,26 +88,30 @@ impl Session<'_> {
                     if heard.elapsed() > SILENCE {
                         Err(End::Lost(format!("no answer for {SILENCE:?}")))
                     } else {
-                        self.heartbeat().await
+                        self.heartbeat()
                     }
                 }
-                Some(prepared) = self.preparing.join_next() => self.on_prepared(prepared).await,
+                Some(prepared) = self.preparing.join_next() => self.on_prepared(prepared),
                 _ = flush.tick() => self.flush().await,
                 _ = stop.recv() => {
                     let leave = Up::Leave(v1::Leave { reason: "interrupted".into() });
-                    self.send(leave).await.map(|()| End::Interrupted).and_then(Err)
+                    self.send(leave).and(Err(End::Interrupted))
                 }
             };
-            if let Err(end) = step {
-                return end;
+            match step {
+                Ok(()) => {}
+                Err(End::Interrupted) => {
+                    // The connection needs a moment to bring the Leave away.
+                    let answers = async { while let Ok(Some(_)) = down.message().await {} };
+                    timeout(LEAVE_WITHIN, answers).await.unwrap_or_default();
+                    return End::Interrupted;
+                }
+                Err(end) => return end,
             }
         }
     }
 
-    async fn on_message(
-        &mut self,
-        message: Result<Option<v1::ControllerMessage>, Status>,
-    ) -> Result<(), End> {
+    fn on_message(&mut self, message: Result<Option<v1::ControllerMessage>, Status>) -> Result<(), End> {
         let message = message.map_err(|status| refused(&status))?;
         let message = message.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
         if message.controller_epoch < self.epoch {
@@ -117,7 +121,7 @@ impl Session<'_> {
         match message.kind {
             Some(Down::Lease(lease)) => {
                 self.on_lease(&lease);
-                self.acknowledge().await?;
+                self.acknowledge()?;
             }
             Some(Down::Assignment(assignment)) => self.prepare(message.run_id, message.command, assignment),
             Some(Down::Start(start)) => self.start(&start),
@@ -130,10 +134,14 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Says "ready" once enough probes of the clock are back to convert run time zero.
-    async fn acknowledge(&mut self) -> Result<(), End> {
+    /// Says "ready" once enough probes of the clock are back to convert run time zero. The heartbeat behind it makes
+    /// sure of a lease before the run begins.
+    fn acknowledge(&mut self) -> Result<(), End> {
         match self.ready.take_if(|_| self.offset.probes() >= PROBES_ENOUGH) {
-            Some(command) => self.send(Up::Ack(v1::Ack { command, refused: String::new() })).await,
+            Some(command) => {
+                self.send(Up::Ack(v1::Ack { command, refused: String::new() }))?;
+                self.heartbeat()
+            }
             None => Ok(()),
         }
     }
@@ -149,19 +157,16 @@ impl Session<'_> {
         });
     }
 
-    async fn on_prepared(
-        &mut self,
-        prepared: Result<(u64, Result<Fleet, String>), JoinError>,
-    ) -> Result<(), End> {
+    fn on_prepared(&mut self, prepared: Result<(u64, Result<Fleet, String>), JoinError>) -> Result<(), End> {
         match prepared {
             Ok((command, Ok(fleet))) => {
                 (self.say)(&format!("run {}: ready with {} lanes", fleet.run_id, fleet.lanes));
                 (self.fleet, self.ready) = (Some(fleet), Some(command));
-                self.acknowledge().await
+                self.acknowledge()
             }
             Ok((command, Err(refused))) => {
                 (self.say)(&format!("refused the run: {refused}"));
-                self.send(Up::Ack(v1::Ack { command, refused })).await
+                self.send(Up::Ack(v1::Ack { command, refused }))
             }
             // One that was given up for a newer assignment.
             Err(_) => Ok(()),
@@ -185,7 +190,7 @@ impl Session<'_> {
         }
     }
 
-    async fn heartbeat(&mut self) -> Result<(), End> {
+    fn heartbeat(&mut self) -> Result<(), End> {
         self.beats += 1;
         let stands = self.fleet.as_ref().map(|fleet| fleet.stands().clone()).unwrap_or_default();
         let offset = self.offset.offset();
@@ -202,7 +207,7 @@ impl Session<'_> {
             start_skew_ns: stands.start_skew,
             economy: stands.economy,
         };
-        self.send(Up::Heartbeat(beat)).await
+        self.send(Up::Heartbeat(beat))
     }
 
     async fn flush(&mut self) -> Result<(), End> {
@@ -215,15 +220,15 @@ impl Session<'_> {
             // What the heartbeat says of the last interval belongs before the last delta.
             Some(delta) => {
                 if delta.fin {
-                    self.heartbeat().await?;
+                    self.heartbeat()?;
                 }
-                self.deliver(&delta).await
+                self.deliver(&delta)
             }
             None => Ok(()),
         }
     }
 
-    async fn on_ack(&mut self, ack: Result<Option<v1::DeltaAck>, Status>) -> Result<(), End> {
+    fn on_ack(&mut self, ack: Result<Option<v1::DeltaAck>, Status>) -> Result<(), End> {
         let ack = ack.map_err(|status| refused(&status))?;
         let ack = ack.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
         if !ack.refused.is_empty() {
@@ -231,24 +236,25 @@ impl Session<'_> {
         }
         let again = self.fleet.as_mut().map(|fleet| fleet.on_ack(ack.last_applied_seq, ack.resend));
         for delta in again.unwrap_or_default() {
-            self.deliver(&delta).await?;
+            self.deliver(&delta)?;
         }
         Ok(())
     }
 
-    async fn deliver(&self, delta: &Arc<Delta>) -> Result<(), End> {
+    fn deliver(&self, delta: &Arc<Delta>) -> Result<(), End> {
         let run_id = self.fleet.as_ref().map(|fleet| fleet.run_id.clone()).unwrap_or_default();
         let origin = Origin { session_id: self.welcome.session_id, controller_epoch: self.epoch, run_id };
-        self.deltas
-            .send(to_wire(&origin, delta))
-            .await
-            .map_err(|_| End::Lost("the Deliver stream ended".into()))
+        self.deltas.try_send(to_wire(&origin, delta)).map_err(|_| stuck())
     }
 
-    async fn send(&self, kind: Up) -> Result<(), End> {
-        let sent = self.up.send(message(self.welcome.session_id, self.epoch, kind)).await;
-        sent.map_err(|_| End::Lost("the Session stream ended".into()))
+    fn send(&self, kind: Up) -> Result<(), End> {
+        self.up.try_send(message(self.welcome.session_id, self.epoch, kind)).map_err(|_| stuck())
     }
+}
+
+/// More messages wait than a connection that works ever lets wait. Nobody waits for it: a wait would hide it.
+fn stuck() -> End {
+    End::Lost("the connection is stuck or ended".into())
 }
 
 fn message(session_id: u64, epoch: u64, kind: Up) -> v1::AgentMessage {
@@ -261,6 +267,7 @@ fn ticks(every: Duration) -> Interval {
     ticks
 }
 
+const LEAVE_WITHIN: Duration = Duration::from_millis(200);
 const PREPARE_WITHIN: Duration = Duration::from_secs(20);
 /// A controller that answers no heartbeat for so long is gone.
 const SILENCE: Duration = Duration::from_secs(10);
