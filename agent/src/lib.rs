@@ -76,7 +76,7 @@ impl Agent {
                     if self.once {
                         return Ok(());
                     }
-                    (looking_since, pause) = (std::time::Instant::now(), PAUSE_MIN);
+                    (looking_since, pause) = (std::time::Instant::now(), PAUSE_AFTER_RUN);
                     format!("waiting for the next run at {}", self.controller)
                 }
                 End::Rejected(why) => return Err(JoinError::Rejected(why)),
@@ -104,6 +104,9 @@ impl Agent {
     }
 }
 
-/// Pauses between attempts to reach the controller double from the first to the second.
+/// Pauses between attempts to reach a controller double from this one …
 const PAUSE_MIN: Duration = Duration::from_millis(50);
+/// … to this one.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// A controller that made its report is given time to end before its agents knock again.
+const PAUSE_AFTER_RUN: Duration = Duration::from_millis(300);
