@@ -4,12 +4,13 @@
 //! one request at a time on a connection and only wants to know where the answer ends. Whatever a peer sends,
 //! memory stays within [`MAX_HEAD`] per answer, and in the usual case (the head comes in one read) none is taken.
 
+mod malformed;
+mod lines;
 mod chunked;
 mod head;
-mod lines;
 mod reader;
 mod request;
 
-pub use head::{MAX_HEAD, MAX_HEADERS};
-pub use reader::{Answer, Cut, Malformed, Progress, Reader};
+pub use malformed::{MAX_HEAD, MAX_HEADERS, Malformed};
+pub use reader::{Answer, Cut, Progress, Reader};
 pub use request::Request;

@@ -10,15 +10,16 @@ use sha2::{Digest, Sha256};
 use crate::rate::Rate;
 use crate::threshold::Threshold;
 
-mod check;
-mod headers;
-mod problem;
-mod read;
-mod scenario;
-mod schema;
-mod shape;
 mod url;
 mod written;
+mod schema;
+mod problem;
+mod shape;
+mod faults;
+mod headers;
+mod scenario;
+mod check;
+mod read;
 
 pub use problem::{Problem, Problems};
 pub use schema::{keys, schema};

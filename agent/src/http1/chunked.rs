@@ -4,9 +4,8 @@
 //! 1a;name=value␍␊  26 bytes  ␍␊  …  0␍␊  trailer: x␍␊  ␍␊
 //! ```
 
-use super::head::MAX_HEAD;
 use super::lines::Lines;
-use super::reader::Malformed;
+use super::malformed::{MAX_HEAD, Malformed};
 
 /// Where in a chunked body the last byte left us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

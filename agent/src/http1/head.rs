@@ -4,14 +4,7 @@ use std::mem::MaybeUninit;
 
 use httparse::{Error, Header, ParserConfig, Response, Status};
 
-use super::reader::Malformed;
-
-/// Bytes of the longest head; interim (1xx) heads of the same answer count towards it. Also bytes of the longest
-/// section of trailers. Servers themselves seldom take or write more than 16 KiB.
-pub const MAX_HEAD: usize = 64 << 10;
-
-/// Headers in the longest head, as in other clients.
-pub const MAX_HEADERS: usize = 100;
+use super::malformed::{MAX_HEADERS, Malformed};
 
 /// What a complete head says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

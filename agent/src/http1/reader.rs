@@ -1,8 +1,9 @@
 //! Reads one answer from bytes as they arrive.
 
 use super::chunked::Chunked;
-use super::head::{self, Framing, Head, MAX_HEAD};
+use super::head::{self, Framing, Head};
 use super::lines::Lines;
+use super::malformed::{MAX_HEAD, Malformed};
 
 /// Reads one answer at a time. Small, and takes memory only for a head that comes in more than one read; it is
 /// given back when the head is complete.
@@ -37,38 +38,6 @@ pub struct Answer {
     pub body_bytes: u64,
     /// Whether the next request may go over the same connection.
     pub keep_alive: bool,
-}
-
-/// What the peer sent is no answer that we understand. The connection must not be used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// It does not begin like HTTP/1.0 or HTTP/1.1.
-    #[error("the answer is not HTTP/1.x")]
-    NotHttp,
-    /// A status line or header that breaks the grammar.
-    #[error("the answer's head is malformed")]
-    Head,
-    /// More than [`MAX_HEAD`] bytes.
-    #[error("the answer's head is longer than {MAX_HEAD} bytes")]
-    HeadTooLong,
-    /// More than [`MAX_HEADERS`](super::MAX_HEADERS).
-    #[error("the answer has more than {} headers", super::MAX_HEADERS)]
-    TooManyHeaders,
-    /// Below 100, or 101: we never ask for another protocol.
-    #[error("the answer's status is {0}, which nothing asked for")]
-    Status(u16),
-    /// A `content-length` that is no number, or two that differ.
-    #[error("the answer's content-length is malformed or contradicts itself")]
-    Length,
-    /// A `transfer-encoding` in which `chunked` is not the last or stands twice.
-    #[error("the answer's transfer-encoding leaves its end open")]
-    Encoding,
-    /// A chunk's size, its end, or the trailers break the grammar or our limits.
-    #[error("the answer's chunked body is malformed")]
-    Chunk,
-    /// Bytes behind the end of the answer: we never pipeline, so nothing asked for them.
-    #[error("bytes behind the end of the answer")]
-    Surplus,
 }
 
 /// Where the peer cut the answer off.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::check::Faults;
+use super::faults::Faults;
 use super::written;
 
 /// The written headers with lower-case names, ordered by name.

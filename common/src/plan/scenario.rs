@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::check::{Faults, LONGEST_WAIT, path, title};
+use super::faults::{Faults, LONGEST_WAIT, path, title};
 use super::problem::quoted;
 use super::{Expect, Load, Method, RateLoad, Scenario, Stage, Step, headers, written};
 use crate::rate::Rate;
