@@ -6,7 +6,6 @@ use std::io;
 use common::outcome::Outcome;
 use rustix::io::Errno;
 
-use super::resolve::Unresolved;
 use crate::allow::Denied;
 
 /// A connection that could not be made.
@@ -17,6 +16,15 @@ pub struct Failure {
     pub outcome: Outcome,
     /// What happened, in one line.
     pub text: String,
+}
+
+/// Why a name gives no address to connect to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unresolved {
+    #[error("resolve {host}: {error}")]
+    Resolver { host: String, error: std::io::Error },
+    #[error("resolve {host}: the name has no address")]
+    Nothing { host: String },
 }
 
 impl Failure {
@@ -32,6 +40,12 @@ impl Failure {
             }
             _ => format!("{}; is the target up, and is target.base_url right?", self.text),
         }
+    }
+}
+
+impl From<&Denied> for Failure {
+    fn from(denied: &Denied) -> Self {
+        Self { outcome: Outcome::TargetDenied, text: denied.to_string() }
     }
 }
 

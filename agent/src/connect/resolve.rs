@@ -9,7 +9,7 @@ use common::outcome::Outcome;
 use tokio::net::lookup_host;
 use tokio::sync::watch;
 
-use super::fault::Failure;
+use super::fault::{Failure, Unresolved};
 use crate::allow::{AllowList, Denied};
 
 /// What is known of a target's addresses.
@@ -36,15 +36,6 @@ type Answer = Result<Arc<[SocketAddr]>, Failure>;
 
 /// When the answer came.
 type Dated = (Instant, Answer);
-
-/// Why a name gives no address to connect to.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unresolved {
-    #[error("resolve {host}: {error}")]
-    Resolver { host: String, error: std::io::Error },
-    #[error("resolve {host}: the name has no address")]
-    Nothing { host: String },
-}
 
 impl Addresses {
     pub(super) fn new(host: &str, port: u16, allow: Arc<AllowList>) -> Self {
@@ -126,12 +117,6 @@ pub(super) fn allowed(found: Vec<SocketAddr>, allow: &AllowList) -> Result<Vec<S
     match why {
         Some(denied) if allowed.is_empty() => Err(denied),
         _ => Ok(allowed),
-    }
-}
-
-impl From<&Denied> for Failure {
-    fn from(denied: &Denied) -> Self {
-        Self { outcome: Outcome::TargetDenied, text: denied.to_string() }
     }
 }
 
