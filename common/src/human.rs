@@ -55,21 +55,14 @@ pub fn rate(per_second: f64) -> String {
     format!("{}/s", trimmed(format!("{per_second:.1}")))
 }
 
-/// Bytes in decimal units: `"812 B"`, `"12.34 MB"`.
+/// A peer's text without anything that moves the cursor, changes colours or turns the direction of writing.
 #[must_use]
-pub fn bytes(n: u64) -> String {
-    if n < 1000 {
-        return format!("{n} B");
-    }
-    let mut value = n as f64;
-    let mut unit = "B";
-    for larger in ["kB", "MB", "GB", "TB", "PB", "EB"] {
-        if value < 1000.0 {
-            break;
-        }
-        (value, unit) = (value / 1000.0, larger);
-    }
-    format!("{} {unit}", four_digits(value))
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() && !is_direction(*c)).collect()
+}
+
+const fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn grouped(digits: &str) -> String {
@@ -154,8 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_and_sizes_stay_short() {
+    fn rates_stay_short() {
         assert_eq!([rate(0.5), rate(200.0), rate(12_345.4)], ["0.5/s", "200/s", "12,345/s"]);
-        assert_eq!([bytes(999), bytes(1_000), bytes(12_345_678)], ["999 B", "1.000 kB", "12.35 MB"]);
     }
 }

@@ -1,7 +1,6 @@
 //! Shares: which lanes an agent owns, from when on.
 
-use crate::arrivals::Due;
-use crate::lane::{LaneSet, lane_of};
+use crate::lane::LaneSet;
 use crate::time::RunTime;
 
 /// From schedule time `from` on, these lanes are yours.
@@ -15,12 +14,4 @@ pub struct Share {
     pub from: RunTime,
     /// The lanes owned.
     pub lanes: LaneSet,
-}
-
-impl Share {
-    /// Whether this share, while it is the newest one that applies, owns the arrival.
-    #[must_use]
-    pub fn owns(&self, due: Due) -> bool {
-        due.at >= self.from && self.lanes.contains(lane_of(due.k))
-    }
 }

@@ -3,7 +3,7 @@
 use crate::books::{Answer, Books};
 use crate::clock;
 use crate::rpc::{Event, Joined, Orders};
-use crate::sessions::{LEASE_TTL, Sessions, printable};
+use crate::sessions::{LEASE_TTL, Sessions, told};
 use common::plan::hash;
 use common::run::{Ending, Fact, Order, Run, SessionId, State, Timers};
 use common::time::RunTime;
@@ -159,7 +159,7 @@ impl<W: Watcher> Coordinator<W> {
     }
 
     fn on_hello(&mut self, hello: v1::Hello, down: Orders) -> Result<Joined, v1::Reject> {
-        let name = printable(&hello.agent_name);
+        let name = told(&hello.agent_name);
         let joined = self.sessions.open(hello, down).inspect_err(|reject| {
             self.watcher.on_line(&format!("refused agent {name}: {}", reject.remedy));
         })?;
@@ -178,7 +178,7 @@ impl<W: Watcher> Coordinator<W> {
             }
             Up::Ack(ack) => self.on_ack(session, &ack),
             Up::Leave(leave) => {
-                self.on_gone(session, &format!("it left ({})", printable(&leave.reason)));
+                self.on_gone(session, &format!("it left ({})", told(&leave.reason)));
             }
             Up::Hello(_) => self.on_gone(session, "it said Hello twice"),
         }
@@ -190,7 +190,7 @@ impl<W: Watcher> Coordinator<W> {
         }
         self.take(match ack.refused.as_str() {
             "" => Fact::Ready(session),
-            refused => Fact::Refused(session, printable(refused)),
+            refused => Fact::Refused(session, told(refused)),
         });
     }
 

@@ -1,6 +1,7 @@
 //! Who is joined: sessions, what they said of themselves, and the way to them.
 
 use crate::rpc::{CONTROLLER_EPOCH, Grant, Joined, Orders};
+use common::human::printable;
 use common::run::SessionId;
 use proto::v1::{self, controller_message::Kind as Down, reject::Code};
 use std::collections::BTreeMap;
@@ -53,7 +54,7 @@ impl Sessions {
         let (low, high) = (*proto::PROTOCOL.start(), *proto::PROTOCOL.end());
         let (min, max) = (hello.protocol_min, hello.protocol_max);
         if max < low || min > high {
-            let (theirs, ours) = (printable(&hello.build), env!("CARGO_PKG_VERSION"));
+            let (theirs, ours) = (told(&hello.build), env!("CARGO_PKG_VERSION"));
             return reject(
                 Code::Version,
                 format!(
@@ -63,7 +64,7 @@ impl Sessions {
             );
         }
         let name = &hello.agent_name;
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || printable(name) != *name {
             return reject(
                 Code::Malformed,
                 "its name is empty, too long or not printable: use --name".into(),
@@ -145,10 +146,10 @@ impl Session {
     }
 }
 
-/// A peer's text without what could write over the terminal.
+/// A peer's text as a line may show it: printable and short.
 #[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(400).collect()
+pub fn told(text: &str) -> String {
+    printable(text).chars().take(TOLD_MAX).collect()
 }
 
 fn millis(time: Duration) -> u32 {
@@ -160,4 +161,6 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 pub const LEASE_TTL: Duration = Duration::from_secs(3);
 const FLUSH: Duration = Duration::from_millis(500);
 const WINDOW: u32 = 8;
+/// Characters of a peer's text that a line shows.
+const TOLD_MAX: usize = 400;
 const NAME_BYTES_MAX: usize = 64;

@@ -20,9 +20,9 @@ pub struct Metric {
 pub enum Measure {
     /// A statistic of one of the three times of a request; microseconds.
     Time(Time, Stat),
-    /// The share of finished requests that were not good; a fraction.
+    /// The share of finished requests that were errors of the target; a fraction.
     ErrorRate,
-    /// Started ÷ planned; a fraction.
+    /// Started ÷ planned, without what a stop took away; a fraction.
     Delivered,
 }
 

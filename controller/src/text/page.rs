@@ -1,6 +1,8 @@
 //! Lines of a bounded width. The one door to the terminal: what goes through it is stripped of control characters
 //! and cut to the width before it is coloured.
 
+use common::human::printable;
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
@@ -39,7 +41,7 @@ impl Page {
     }
 
     pub(super) fn line(&mut self, line: &str, style: Style) {
-        let line = fitted(clean(line).trim_end(), self.width);
+        let line = fitted(printable(line).trim_end(), self.width);
         match (self.color, style.code()) {
             (true, Some(code)) => self.text.push_str(&format!("\u{1b}[{code}m{line}\u{1b}[0m")),
             _ => self.text.push_str(&line),
@@ -52,7 +54,7 @@ impl Page {
         let room = self.width.saturating_sub(first.chars().count());
         let indent = " ".repeat(first.chars().count());
         let (mut start, mut line) = (first, String::new());
-        for word in clean(text).split(' ') {
+        for word in printable(text).split(' ') {
             if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
                 self.line(&format!("{start}{line}"), style);
                 start = &indent;
@@ -91,15 +93,6 @@ impl Style {
             Self::Bad => Some("31"),
         }
     }
-}
-
-/// Without anything that moves the cursor, changes colours or turns the direction of writing.
-fn clean(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() && !is_direction(*c)).collect()
-}
-
-const fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Cut to `width` characters, the last an ellipsis if something was cut.
