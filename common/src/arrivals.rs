@@ -50,6 +50,20 @@ impl Timetable {
         self.schedule.end()
     }
 
+    /// How many arrivals are due before `t`, where they are evenly spaced.
+    ///
+    /// Poisson arrivals must be walked; for them this is their expected number.
+    #[must_use]
+    pub fn count(&self, t: RunTime) -> u64 {
+        self.schedule.count(t)
+    }
+
+    /// Whether arrivals are evenly spaced.
+    #[must_use]
+    pub const fn is_even(&self) -> bool {
+        self.poisson.is_none()
+    }
+
     /// The asked rate at `t`, in arrivals per second, for display only.
     #[must_use]
     pub fn rate_at(&self, t: RunTime) -> f64 {

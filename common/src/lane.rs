@@ -52,6 +52,32 @@ impl LaneSet {
         self.words.iter().all(|word| *word == 0)
     }
 
+    /// Adds every lane of `other`.
+    pub fn join(&mut self, other: &Self) {
+        self.words.iter_mut().zip(other.words).for_each(|(own, more)| *own |= more);
+    }
+
+    /// Takes every lane of `other` out.
+    pub fn part(&mut self, other: &Self) {
+        self.words.iter_mut().zip(other.words).for_each(|(own, less)| *own &= !less);
+    }
+
+    /// The lanes of both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut sum = self.clone();
+        sum.join(other);
+        sum
+    }
+
+    /// The lanes that are not in `other`.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.part(other);
+        rest
+    }
+
     /// The lanes in rising order.
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
         (0..LANES).filter(|lane| self.contains(*lane))

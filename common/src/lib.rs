@@ -15,6 +15,7 @@ pub mod random;
 pub mod lane;
 pub mod arrivals;
 pub mod share;
+pub mod owners;
 pub mod pacer;
 pub mod outcome;
 pub mod histogram;

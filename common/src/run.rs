@@ -13,8 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A session's number.
-pub type SessionId = u64;
+pub use crate::share::SessionId;
 
 /// A point on the controller's clock.
 pub type Now = Duration;

@@ -3,6 +3,9 @@
 use crate::lane::LaneSet;
 use crate::time::RunTime;
 
+/// A session's number: one agent process's membership in a run, whatever becomes of its connections.
+pub type SessionId = u64;
+
 /// From schedule time `from` on, these lanes are yours.
 ///
 /// `from` is compared with due times, which are arithmetic, so no clock error can double or lose an arrival.

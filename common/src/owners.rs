@@ -1,0 +1,452 @@
+//! Who owns which lane from which due time on, and how lanes move: **shrink before grow**.
+//!
+//! To move lanes, the present owners are first sent smaller shares that hold from a due time T in the future. An
+//! owner adopts a share when it comes in and answers from which due time it really holds, T or later, as it cannot
+//! take back what it has fired. Only then, or when the owner's lease is over, do the lanes have a due time from
+//! which they are free, and only free lanes are handed out, from that time on. A due time is arithmetic and carries
+//! no clock error, so between two owners no arrival is doubled, and the history says whose each one was:
+//!
+//! ```text
+//!   lane 17   ├── session 1 ──┤ nobody ├── session 3 ───────▶ due time
+//!             0               E        T
+//!                 lease over ─┘        └─ granted
+//! ```
+//!
+//! The planner is level-triggered: [`Owners::plan`] compares what everybody holds with what they should hold and
+//! sends at most one share to each holder that has none on its way. Calling it again is always right.
+
+use crate::lane::{LaneSet, deal};
+use crate::share::{SessionId, Share};
+use crate::time::RunTime;
+use std::collections::{BTreeMap, VecDeque};
+
+mod account;
+mod history;
+mod quota;
+
+pub use account::{Account, Accounts};
+use history::History;
+pub use history::Owned;
+pub use quota::Claim;
+use quota::quotas;
+
+/// The lanes of a run and their owners.
+#[derive(Clone, Debug)]
+pub struct Owners {
+    history: History,
+    holders: BTreeMap<SessionId, Holder>,
+    epoch: u32,
+    /// Nobody holds anything from here on, and nothing moves any more.
+    stopped: Option<RunTime>,
+    revising: Option<Revising>,
+    /// What was written since it was asked for last.
+    news: Vec<Owned>,
+}
+
+/// Whether a holder takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It gets lanes.
+    Active,
+    /// It gets none, but nobody else gets its part.
+    Missed,
+    /// It gets none, and gives up what it has.
+    #[default]
+    Spare,
+    /// It is through with its lanes and keeps them.
+    Done,
+}
+
+#[derive(Clone, Debug)]
+struct Holder {
+    claim: Claim,
+    role: Role,
+    /// What it holds once everything that was sent to it holds.
+    lanes: LaneSet,
+    /// Shares without an answer, oldest first.
+    pending: VecDeque<Pending>,
+    /// From when on its newest share holds.
+    from: RunTime,
+    /// The newest share that took lanes: without it no lease counts.
+    fence: u32,
+    /// Its lease is over: nothing due from here on is fired by it.
+    over: Option<RunTime>,
+    /// What it was granted last: epoch, from, lanes.
+    gained: Option<(u32, RunTime, LaneSet)>,
+}
+
+#[derive(Clone, Debug)]
+struct Pending {
+    share: Share,
+    lost: LaneSet,
+    gained: LaneSet,
+    /// It tells a session whose lease was over so: holding it only later means to have fired without a lease.
+    strict: bool,
+}
+
+/// The schedule is being changed: nobody holds anything from some due time on, until all have said so.
+#[derive(Clone, Debug)]
+struct Revising {
+    from: RunTime,
+    before: BTreeMap<SessionId, LaneSet>,
+}
+
+/// What the planner wants to be sent.
+pub type Shares = Vec<(SessionId, Share)>;
+
+impl Default for Owners {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Owners {
+    /// Every lane is nobody's.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            history: History::new(),
+            holders: BTreeMap::new(),
+            epoch: 0,
+            stopped: None,
+            revising: None,
+            news: Vec::new(),
+        }
+    }
+
+    /// Makes a session known; it holds nothing and gets nothing until it is [`Role::Active`].
+    pub fn add(&mut self, session: SessionId, claim: Claim) {
+        self.holders.entry(session).or_insert_with(|| Holder::new(claim));
+    }
+
+    /// Forgets a session that never held anything.
+    pub fn remove(&mut self, session: SessionId) {
+        self.holders.remove(&session);
+    }
+
+    /// Says whether a session takes part.
+    pub fn set_role(&mut self, session: SessionId, role: Role) {
+        if let Some(holder) = self.holders.get_mut(&session) {
+            holder.role = role;
+        }
+    }
+
+    /// Whether a session takes part.
+    #[must_use]
+    pub fn role(&self, session: SessionId) -> Option<Role> {
+        self.holders.get(&session).map(|holder| holder.role)
+    }
+
+    /// The first dealing, over everybody known: lanes interleave, so that agents are never in phase.
+    pub fn deal(&mut self) -> Shares {
+        let sessions: Vec<SessionId> = self.holders.keys().copied().collect();
+        self.holders.values_mut().for_each(|holder| holder.role = Role::Active);
+        let hands =
+            hand_out(&LaneSet::all(), &self.wanted().into_values().map(u32::from).collect::<Vec<_>>());
+        let grow =
+            |(session, lanes): (SessionId, LaneSet)| (session, self.grow_one(session, RunTime::ZERO, lanes));
+        sessions.into_iter().zip(hands).map(grow).collect()
+    }
+
+    /// What must be sent so that everybody comes to hold what they should. `from`: the earliest due time from which
+    /// lanes can be taken from somebody who is there; far enough in the future to reach them.
+    pub fn plan(&mut self, from: RunTime) -> Shares {
+        if self.stopped.is_some() {
+            return vec![];
+        }
+        if self.revising.is_some() {
+            return self.finish_revision();
+        }
+        let wanted = self.wanted();
+        let mut shares = self.shrink(&wanted, from);
+        shares.extend(self.grow(&wanted));
+        shares
+    }
+
+    /// Takes everything from everybody from `from` on, for good.
+    pub fn stop(&mut self, from: RunTime) -> Shares {
+        self.stopped = Some(from);
+        self.revising = None;
+        self.take_all(from)
+    }
+
+    /// Takes everything from everybody from `from` on; [`Owners::revised`] says when the schedule may change.
+    pub fn revise(&mut self, from: RunTime) -> Shares {
+        if self.stopped.is_some() || self.revising.is_some() {
+            return vec![];
+        }
+        let lanes = |(session, holder): (&SessionId, &Holder)| (*session, holder.lanes.clone());
+        let before = self.holders.iter().filter(|(_, holder)| holder.is_here()).map(lanes).collect();
+        self.revising = Some(Revising { from, before });
+        self.take_all(from)
+    }
+
+    /// The due time from which another schedule may hold: everybody who is there has said that they hold nothing
+    /// from then on, and the leases of the others are over. `None` while that is not known.
+    #[must_use]
+    pub fn revised(&self) -> Option<RunTime> {
+        let revising = self.revising.as_ref()?;
+        if self.holders.values().any(|holder| !holder.pending.is_empty()) {
+            return None;
+        }
+        let held = self.history.changes().into_iter().last().unwrap_or_default();
+        Some(revising.from.max(held))
+    }
+
+    /// A session holds share `epoch` from `from` on. Says whether that is as it must be: it is not when a session
+    /// whose lease was over comes to hold nothing only later, as then it has fired without a lease.
+    pub fn on_ack(&mut self, session: SessionId, epoch: u32, from: RunTime) -> bool {
+        let Some(holder) = self.holders.get_mut(&session) else { return true };
+        let mut right = true;
+        while let Some(pending) = holder.pending.pop_front_if(|pending| pending.share.epoch <= epoch) {
+            let asked = pending.share.from;
+            let from = if pending.share.epoch == epoch { from.max(asked) } else { asked };
+            right &= !pending.strict || from == asked;
+            holder.from = holder.from.max(from);
+            write(&mut self.history, &mut self.news, nobodys(asked, from, pending.gained));
+            write(&mut self.history, &mut self.news, nobodys(from, RunTime::MAX, pending.lost));
+        }
+        right
+    }
+
+    /// The lease of a session is over: it fires nothing that is due from `from` on.
+    pub fn expire(&mut self, session: SessionId, from: RunTime) {
+        let Some(holder) = self.holders.get_mut(&session) else { return };
+        let mut lanes = std::mem::replace(&mut holder.lanes, LaneSet::empty());
+        for pending in holder.pending.drain(..) {
+            lanes.join(&pending.lost);
+        }
+        holder.over = Some(from);
+        if let Some(revising) = &mut self.revising {
+            revising.before.remove(&session);
+            revising.from = revising.from.max(from);
+        }
+        write(&mut self.history, &mut self.news, nobodys(from, RunTime::MAX, lanes));
+    }
+
+    /// A session is back and says which share it holds. What was on its way to it is settled by that; returns what
+    /// it must be sent before its lease counts again.
+    pub fn on_return(&mut self, session: SessionId, holds: &Share) -> Option<Share> {
+        self.epoch = self.epoch.max(holds.epoch);
+        self.on_ack(session, holds.epoch.saturating_sub(1), RunTime::ZERO);
+        let holder = self.holders.get_mut(&session)?;
+        holder.pending.clear();
+        let mut news = self.history.beyond(session, holds);
+        if let Some((_, from, lanes)) = holder.gained.take_if(|(epoch, ..)| *epoch == holds.epoch) {
+            news.push(nobodys(from, holds.from, lanes));
+        }
+        for owned in news {
+            write(&mut self.history, &mut self.news, owned);
+        }
+        holder.lanes = self.history.held(session);
+        holder.from = holder.from.max(holds.from);
+        let over = holder.over.take();
+        let cleared = self.stopped.or(self.revising.as_ref().map(|revising| revising.from));
+        let taken = cleared.filter(|_| !holder.lanes.is_empty());
+        if over.is_none() && taken.is_none() && holder.lanes == holds.lanes {
+            return None;
+        }
+        self.epoch += 1;
+        let lost = if taken.is_some() { holder.lanes.clone() } else { LaneSet::empty() };
+        let share = holder.shrink(self.epoch, over.or(taken).unwrap_or_default(), lost);
+        if let (Some(_), Some(pending)) = (over, holder.pending.back_mut()) {
+            pending.strict = true;
+        }
+        Some(share)
+    }
+
+    /// The newest share that took lanes from a session: without it no lease counts.
+    #[must_use]
+    pub fn fence(&self, session: SessionId) -> u32 {
+        self.holders.get(&session).map_or(0, |holder| holder.fence)
+    }
+
+    /// Whether everything that was sent to a session is answered.
+    #[must_use]
+    pub fn is_settled(&self, session: SessionId) -> bool {
+        self.holders.get(&session).is_none_or(|holder| holder.pending.is_empty())
+    }
+
+    /// How many lanes a session holds once everything that was sent to it holds.
+    #[must_use]
+    pub fn lanes(&self, session: SessionId) -> u16 {
+        self.holders.get(&session).map_or(0, |holder| holder.lanes.len())
+    }
+
+    /// Whose arrival `k` is that is due at `due`.
+    #[must_use]
+    pub fn owner(&self, k: u64, due: RunTime) -> Option<SessionId> {
+        self.history.owner(crate::lane::lane_of(k), due)
+    }
+
+    /// What was written into the history since the last time, for the journal.
+    pub fn take_news(&mut self) -> Vec<Owned> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Writes what a journal kept, in its order. Sessions must be known before.
+    pub fn restore(&mut self, owned: &Owned) {
+        self.epoch = self.epoch.max(owned.epoch);
+        self.history.write(owned);
+        if let Some((session, holder)) = owned.owner.and_then(|s| Some((s, self.holders.get_mut(&s)?))) {
+            holder.gained = Some((owned.epoch, owned.from, owned.lanes.clone()));
+            holder.from = holder.from.max(owned.from);
+            holder.lanes = self.history.held(session);
+        }
+    }
+
+    /// How many lanes everybody should hold; only those count who are to get some.
+    fn wanted(&self) -> BTreeMap<SessionId, u16> {
+        let claims = self.holders.iter().filter(|(_, holder)| holder.role != Role::Spare);
+        let (sessions, claims): (Vec<_>, Vec<_>) = claims.map(|(s, holder)| (*s, holder.claim)).unzip();
+        sessions.into_iter().zip(quotas(&claims)).collect()
+    }
+
+    /// Takes lanes from those who have too many, if somebody is to get them, and from those who get none.
+    fn shrink(&mut self, wanted: &BTreeMap<SessionId, u16>, from: RunTime) -> Shares {
+        let active = |(_, holder): &(&SessionId, &Holder)| holder.role == Role::Active;
+        let missing = |(session, holder): (&SessionId, &Holder)| {
+            usize::from(wanted[session].saturating_sub(holder.lanes.len()))
+        };
+        let missing: usize = self.holders.iter().filter(active).map(missing).sum();
+        let coming = self.holders.values().flat_map(|holder| &holder.pending);
+        let coming: usize = coming.map(|pending| usize::from(pending.lost.len())).sum();
+        let free: usize = self.history.free().values().map(|lanes| usize::from(lanes.len())).sum();
+        let needed = missing > free + coming;
+        let mut shares = vec![];
+        for (session, holder) in &mut self.holders {
+            let keep = match holder.role {
+                Role::Active if needed => wanted[session].min(holder.lanes.len()),
+                Role::Spare => 0,
+                Role::Active | Role::Missed | Role::Done => continue,
+            };
+            let excess = holder.lanes.len() - keep;
+            if excess > 0 && holder.pending.is_empty() && holder.is_here() {
+                let lost = hand_out(&holder.lanes, &[u32::from(excess)]).swap_remove(0);
+                self.epoch += 1;
+                shares.push((*session, holder.shrink(self.epoch, from, lost)));
+            }
+        }
+        shares
+    }
+
+    /// Hands free lanes to those who have too few: to each at most one share, and in one share only lanes that are
+    /// free from the same due time on.
+    fn grow(&mut self, wanted: &BTreeMap<SessionId, u16>) -> Shares {
+        let mut shares = vec![];
+        for (from, lanes) in self.history.free() {
+            let room = |(session, holder): (&SessionId, &Holder)| {
+                let open = holder.role == Role::Active && holder.pending.is_empty() && holder.is_here();
+                let room = if open { wanted[session].saturating_sub(holder.lanes.len()) } else { 0 };
+                (*session, u32::from(room))
+            };
+            let (sessions, room): (Vec<_>, Vec<_>) = self.holders.iter().map(room).unzip();
+            for (session, gained) in sessions.into_iter().zip(hand_out(&lanes, &room)) {
+                if !gained.is_empty() {
+                    shares.push((session, self.grow_one(session, from, gained)));
+                }
+            }
+        }
+        shares
+    }
+
+    /// Grants free lanes to a session.
+    fn grow_one(&mut self, session: SessionId, from: RunTime, gained: LaneSet) -> Share {
+        self.epoch += 1;
+        let Some(holder) = self.holders.get_mut(&session) else {
+            return Share { epoch: self.epoch, from, lanes: LaneSet::empty() };
+        };
+        let share = holder.grow(self.epoch, from, &gained);
+        let owned = Owned {
+            epoch: share.epoch,
+            owner: Some(session),
+            from: share.from,
+            to: RunTime::MAX,
+            lanes: gained,
+        };
+        write(&mut self.history, &mut self.news, owned);
+        share
+    }
+
+    fn take_all(&mut self, from: RunTime) -> Shares {
+        let mut shares = vec![];
+        for (session, holder) in self.holders.iter_mut().filter(|(_, holder)| holder.is_here()) {
+            self.epoch += 1;
+            let lost = holder.lanes.clone();
+            shares.push((*session, holder.shrink(self.epoch, from, lost)));
+        }
+        shares
+    }
+
+    /// Once nobody holds anything, gives everybody back what they had, under the new schedule.
+    fn finish_revision(&mut self) -> Shares {
+        let Some(from) = self.revised() else { return vec![] };
+        let before = self.revising.take().map(|revising| revising.before).unwrap_or_default();
+        let back = before.into_iter().filter(|(_, lanes)| !lanes.is_empty());
+        back.map(|(session, lanes)| (session, self.grow_one(session, from, lanes))).collect()
+    }
+}
+
+impl Holder {
+    fn new(claim: Claim) -> Self {
+        Self {
+            claim,
+            role: Role::Spare,
+            lanes: LaneSet::empty(),
+            pending: VecDeque::new(),
+            from: RunTime::ZERO,
+            fence: 0,
+            over: None,
+            gained: None,
+        }
+    }
+
+    /// Whether it may hold a lease and listens.
+    fn is_here(&self) -> bool {
+        self.over.is_none() && self.role != Role::Done
+    }
+
+    fn shrink(&mut self, epoch: u32, from: RunTime, lost: LaneSet) -> Share {
+        self.lanes.part(&lost);
+        self.fence = epoch;
+        let share = Share { epoch, from: from.max(self.from), lanes: self.lanes.clone() };
+        self.from = share.from;
+        let gained = LaneSet::empty();
+        self.pending.push_back(Pending { share: share.clone(), lost, gained, strict: false });
+        share
+    }
+
+    fn grow(&mut self, epoch: u32, from: RunTime, gained: &LaneSet) -> Share {
+        self.lanes.join(gained);
+        // A share replaces all from its time on, so it must not reach behind an earlier one.
+        let share = Share { epoch, from: from.max(self.from), lanes: self.lanes.clone() };
+        self.from = share.from;
+        self.gained = Some((epoch, share.from, gained.clone()));
+        let lost = LaneSet::empty();
+        self.pending.push_back(Pending { share: share.clone(), lost, gained: gained.clone(), strict: false });
+        share
+    }
+}
+
+fn write(history: &mut History, news: &mut Vec<Owned>, owned: Owned) {
+    if owned.from < owned.to && !owned.lanes.is_empty() {
+        history.write(&owned);
+        news.push(owned);
+    }
+}
+
+fn nobodys(from: RunTime, to: RunTime, lanes: LaneSet) -> Owned {
+    Owned { epoch: 0, owner: None, from, to, lanes }
+}
+
+/// Deals `lanes` round the ring, at most `room[n]` lanes to owner n; the rest stays nobody's.
+fn hand_out(lanes: &LaneSet, room: &[u32]) -> Vec<LaneSet> {
+    let sum: u32 = room.iter().sum();
+    let nobody = u32::from(lanes.len()).saturating_sub(sum);
+    let mut hands = deal(&[room, &[nobody]].concat(), lanes);
+    hands.pop();
+    hands
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+use super::*;
+use crate::lane::LANES;
+
+const ANY: Claim = Claim { weight: 1, cap: LANES };
+
+fn s(seconds: u64) -> RunTime {
+    RunTime::from_nanos(seconds * 1_000_000_000)
+}
+
+/// Sessions 1 to `n`, all dealt in.
+fn dealt(n: u64) -> Owners {
+    let mut owners = Owners::new();
+    (1..=n).for_each(|session| owners.add(session, ANY));
+    for (session, share) in owners.deal() {
+        owners.on_ack(session, share.epoch, share.from);
+    }
+    owners
+}
+
+/// Everybody takes what is sent, from when it was meant, until nothing is sent any more.
+fn settle(owners: &mut Owners, from: RunTime) -> Vec<(SessionId, Share)> {
+    let mut all = vec![];
+    loop {
+        let shares = owners.plan(from);
+        if shares.is_empty() {
+            return all;
+        }
+        for (session, share) in &shares {
+            assert!(owners.on_ack(*session, share.epoch, share.from));
+        }
+        all.extend(shares);
+    }
+}
+
+fn owners_at(owners: &Owners, due: RunTime) -> BTreeMap<Option<SessionId>, u16> {
+    let mut counts = BTreeMap::new();
+    (0..u64::from(LANES)).for_each(|k| *counts.entry(owners.owner(k, due)).or_default() += 1);
+    counts
+}
+
+#[test]
+fn a_lost_agents_lanes_go_to_the_others_from_the_end_of_its_lease() {
+    let mut owners = dealt(4);
+    let before: Vec<_> = (0..100).map(|k| owners.owner(k, s(9))).collect();
+    owners.expire(2, s(10));
+    owners.set_role(2, Role::Spare);
+    let shares = settle(&mut owners, s(11));
+    assert_eq!(shares.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1, 3, 4]);
+    assert!(shares.iter().all(|(_, share)| share.from == s(10)), "from the end of the lease, not later");
+    assert_eq!(owners_at(&owners, s(10)).values().copied().collect::<Vec<_>>(), [1366, 1365, 1365]);
+    for (k, owner) in (0..100).zip(before) {
+        assert_eq!(owners.owner(k, s(9)), owner);
+        assert!(owner == Some(2) || owners.owner(k, s(10)) == owner, "survivors keep their lanes");
+    }
+}
+
+#[test]
+fn a_joiner_grows_only_when_the_owners_have_shrunk() {
+    let mut owners = dealt(2);
+    owners.add(3, ANY);
+    owners.set_role(3, Role::Active);
+    let shrunk = owners.plan(s(5));
+    assert_eq!(shrunk.iter().map(|(session, _)| *session).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(owners.plan(s(5)), [], "nobody has answered");
+    owners.on_ack(1, shrunk[0].1.epoch, s(5));
+    let grown = owners.plan(s(5));
+    assert_eq!((grown.len(), grown[0].0, grown[0].1.from), (1, 3, s(5)));
+    assert!(!grown[0].1.lanes.iter().any(|lane| shrunk[1].1.lanes.contains(lane)));
+    owners.on_ack(3, grown[0].1.epoch, s(5));
+    // The second answers late: what it held until then is its own, and the joiner gets it from then on.
+    owners.on_ack(2, shrunk[1].1.epoch, s(6));
+    assert_eq!(settle(&mut owners, s(5))[0].1.from, s(6));
+    assert_eq!(owners_at(&owners, s(5)), [(Some(1), 1366), (Some(2), 2048), (Some(3), 682)].into());
+    assert_eq!(owners_at(&owners, s(6)), [(Some(1), 1366), (Some(2), 1365), (Some(3), 1365)].into());
+}
+
+#[test]
+fn a_share_that_is_held_late_leaves_a_gap_that_is_nobodys() {
+    let mut owners = dealt(2);
+    owners.expire(2, s(10));
+    owners.set_role(2, Role::Spare);
+    let grown = owners.plan(s(10));
+    owners.on_ack(1, grown[0].1.epoch, s(12));
+    assert_eq!(owners_at(&owners, s(11)), [(None, 2048), (Some(1), 2048)].into());
+    assert_eq!(owners_at(&owners, s(12)), [(Some(1), LANES)].into());
+}
+
+#[test]
+fn who_comes_back_is_told_what_it_lost_before_it_gets_anything() {
+    let mut owners = dealt(2);
+    let held = Share { epoch: 2, from: RunTime::ZERO, lanes: owners.history.held(2) };
+    owners.expire(2, s(10));
+    owners.set_role(2, Role::Spare);
+    settle(&mut owners, s(10));
+    let fence = owners.on_return(2, &held).unwrap();
+    assert_eq!((fence.from, fence.lanes.len(), owners.fence(2)), (s(10), 0, fence.epoch));
+    assert!(!owners.clone().on_ack(2, fence.epoch, s(11)), "it fired after its lease");
+    assert!(owners.on_ack(2, fence.epoch, s(10)));
+    owners.set_role(2, Role::Active);
+    settle(&mut owners, s(20));
+    assert_eq!(owners_at(&owners, s(20)), [(Some(1), 2048), (Some(2), 2048)].into());
+}
+
+#[test]
+fn what_was_on_its_way_when_the_connection_broke_is_settled_by_what_the_session_holds() {
+    // A shrink that it holds, though its answer was lost.
+    let mut owners = dealt(2);
+    owners.add(3, ANY);
+    owners.set_role(3, Role::Active);
+    let shrunk = owners.plan(s(5));
+    owners.on_ack(1, shrunk[0].1.epoch, s(5));
+    let late = Share { from: s(7), ..shrunk[1].1.clone() };
+    assert_eq!(owners.on_return(2, &late), None);
+    assert_eq!(owners_at(&owners, s(6))[&Some(2)], 2048);
+    assert_eq!(owners_at(&owners, s(7))[&Some(2)], 1365);
+    // A grant that never reached it.
+    let grown = settle(&mut owners, s(8));
+    let mut restored = owners.clone();
+    restored.on_return(3, &Share { epoch: 0, from: RunTime::ZERO, lanes: LaneSet::empty() });
+    assert_eq!(owners_at(&restored, s(9)), [(None, 1365), (Some(1), 1366), (Some(2), 1365)].into());
+    assert_eq!(grown.last().map(|(session, _)| *session), Some(3));
+}
+
+#[test]
+fn a_stop_takes_everything_and_nothing_moves_after_it() {
+    let mut owners = dealt(3);
+    for (session, share) in owners.stop(s(4)) {
+        owners.on_ack(session, share.epoch, if session == 2 { s(5) } else { s(4) });
+    }
+    assert_eq!(owners_at(&owners, s(4)), [(None, 2731), (Some(2), 1365)].into());
+    assert_eq!(owners_at(&owners, s(5)), [(None, LANES)].into());
+    owners.add(9, ANY);
+    owners.set_role(9, Role::Active);
+    assert_eq!(owners.plan(s(6)), []);
+}
+
+#[test]
+fn a_revision_holds_when_nobody_holds_anything_under_the_old_schedule() {
+    let mut owners = dealt(3);
+    let before = owners_at(&owners, s(0));
+    let shares = owners.revise(s(4));
+    assert_eq!(owners.revised(), None);
+    owners.on_ack(1, shares[0].1.epoch, s(4));
+    owners.on_ack(2, shares[1].1.epoch, s(5));
+    assert_eq!((owners.revised(), owners.plan(s(4))), (None, vec![]));
+    owners.expire(3, s(6));
+    owners.set_role(3, Role::Spare);
+    assert_eq!(owners.revised(), Some(s(6)));
+    let back = owners.plan(s(4));
+    assert!(back.iter().all(|(_, share)| share.from == s(6)));
+    for (session, share) in back {
+        owners.on_ack(session, share.epoch, share.from);
+    }
+    assert_eq!(owners_at(&owners, s(6))[&Some(1)], before[&Some(1)], "everybody gets back what it had");
+    settle(&mut owners, s(7));
+    assert_eq!(owners_at(&owners, s(7)), [(Some(1), 2048), (Some(2), 2048)].into());
+}
+
+#[test]
+fn nobody_is_pushed_over_its_cap_and_the_rest_is_nobodys() {
+    let mut owners = Owners::new();
+    (1..=3).for_each(|session| owners.add(session, Claim { weight: 1, cap: 1500 }));
+    for (session, share) in owners.deal() {
+        owners.on_ack(session, share.epoch, share.from);
+    }
+    owners.expire(1, s(1));
+    owners.set_role(1, Role::Spare);
+    settle(&mut owners, s(2));
+    assert_eq!(owners_at(&owners, s(2)), [(None, 1096), (Some(2), 1500), (Some(3), 1500)].into());
+}
+
+#[test]
+fn a_journal_of_the_news_restores_the_history() {
+    let mut owners = dealt(3);
+    owners.expire(1, s(3));
+    owners.set_role(1, Role::Spare);
+    settle(&mut owners, s(3));
+    let mut restored = Owners::new();
+    (1..=3).for_each(|session| restored.add(session, ANY));
+    owners.take_news().iter().for_each(|owned| restored.restore(owned));
+    for due in [s(0), s(2), s(3), s(9)] {
+        assert_eq!(owners_at(&restored, due), owners_at(&owners, due));
+    }
+    assert_eq!(restored.lanes(2), owners.lanes(2));
+}
+
+mod accounts {
+    use super::*;
+    use crate::arrivals::Timetable;
+    use crate::fixture;
+    use crate::plan::Arrivals;
+
+    #[test]
+    fn every_arrival_is_counted_for_its_owner_in_its_second() {
+        let mut owners = dealt(3);
+        owners.expire(1, RunTime::from_nanos(2_345_678_901));
+        owners.set_role(1, Role::Spare);
+        settle(&mut owners, s(4));
+        for arrivals in [Arrivals::Even, Arrivals::Poisson] {
+            let scenario = fixture::scenario(&[(1000, 4000, 3), (4000, 4000, 3)], arrivals);
+            let timetable = Timetable::of(&scenario, 7).unwrap();
+            let mut plain: Accounts = BTreeMap::new();
+            for due in timetable.cursor(&LaneSet::all(), RunTime::ZERO).filter(|due| due.at < s(5)) {
+                let account = plain.entry(owners.owner(due.k, due.at)).or_default();
+                account.total += 1;
+                account.by_second.resize(account.by_second.len().max(due.at.second() as usize + 1), 0);
+                account.by_second[due.at.second() as usize] += 1;
+            }
+            assert_eq!(owners.account(&timetable, s(5)), plain, "{arrivals:?}");
+        }
+    }
+}
