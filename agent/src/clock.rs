@@ -2,6 +2,7 @@
 //!
 //! Boot time counts suspends, so a lease cannot outlive a sleeping machine. No decision uses the wall clock.
 
+use common::clock::Clock;
 use common::time::RunTime;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -9,6 +10,12 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 #[must_use]
 pub fn now() -> u64 {
     nanos(clock_gettime(BOOT))
+}
+
+/// The same clock, to be handed in.
+#[must_use]
+pub fn boot() -> Clock {
+    Clock::new(now)
 }
 
 /// Nanoseconds of processor time that the calling thread has used.

@@ -49,13 +49,18 @@ pub struct Thread {
 
 /// What the control thread may ask of an engine thread.
 #[derive(Debug)]
-enum Command {
+pub enum Command {
     /// Make connections; tell whether the target can be reached.
     Warm(oneshot::Sender<Result<(), String>>),
     /// Run time zero is at this local time.
     Start(u64),
-    /// Fire nothing due at this run time or later; `abort` gives up what is under way too.
-    Stop { from: RunTime, abort: bool },
+    /// Fire nothing due at some run time or later.
+    Stop {
+        /// The first run time at which nothing is fired.
+        from: RunTime,
+        /// Whether what is under way is given up too.
+        abort: bool,
+    },
     /// Hand out what was measured since the last time.
     Take(oneshot::Sender<Snapshot>),
 }
@@ -86,19 +91,26 @@ impl Setup {
     pub fn spawn(&self) -> Result<Vec<Thread>, String> {
         let hands = deal(&vec![1; self.threads], &self.share.lanes);
         let thread = |(number, lanes): (usize, LaneSet)| {
-            let (commands, orders) = mpsc::unbounded_channel();
+            let (own, orders) = Thread::new();
             let (setup, share) = (self.clone(), Share { lanes, ..self.share.clone() });
             std::thread::Builder::new()
                 .name(format!("engine-{number}"))
                 .spawn(move || thread::run(&setup, number, &share, orders))
                 .map_err(|error| format!("start engine thread {number}: {error}"))?;
-            Ok(Thread { commands })
+            Ok(own)
         };
         hands.into_iter().enumerate().map(thread).collect()
     }
 }
 
 impl Thread {
+    /// A thread as its control thread sees it, and the orders that whoever fires must carry out.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Command>) {
+        let (commands, orders) = mpsc::unbounded_channel();
+        (Self { commands }, orders)
+    }
+
     /// Makes connections to the target before the run; tells why it cannot.
     pub async fn warm(&self) -> Result<(), String> {
         self.ask(Command::Warm).await.unwrap_or_else(|| Err(GONE.into()))

@@ -1,11 +1,11 @@
 //! The agent's part of one run: its engine threads, its outbox, its place on the run's clock.
 
 use crate::allow::AllowList;
-use crate::clock;
 use crate::engine::{Setup, Snapshot, Thread};
 use crate::lease::Lease;
+use crate::world::World;
 use common::arrivals::Timetable;
-use common::clock::Offset;
+use common::clock::{Clock, Offset};
 use common::delta::{Delta, Outbox};
 use common::histogram::Histogram;
 use common::measured::Measured;
@@ -21,6 +21,7 @@ pub(crate) struct Means {
     pub(crate) allow: Arc<AllowList>,
     pub(crate) threads: usize,
     pub(crate) rows: Option<PathBuf>,
+    pub(crate) world: World,
 }
 
 /// One run, on one agent.
@@ -29,6 +30,7 @@ pub(crate) struct Fleet {
     pub(crate) share_epoch: u32,
     pub(crate) lanes: u16,
     threads: Vec<Thread>,
+    clock: Clock,
     lease: Arc<Lease>,
     outbox: Outbox,
     stands: Stands,
@@ -70,7 +72,7 @@ impl Fleet {
             rows: means.rows.clone(),
         };
         let outbox = Outbox::new(Measured::for_plan(&setup.plan), window as usize);
-        let threads = setup.spawn()?;
+        let threads = (means.world.engine)(&setup)?;
         for thread in &threads {
             thread.warm().await?;
         }
@@ -79,6 +81,7 @@ impl Fleet {
             share_epoch: share.epoch,
             lanes: share.lanes.len(),
             threads,
+            clock: means.world.clock.clone(),
             lease,
             outbox,
             stands: Stands::default(),
@@ -109,7 +112,7 @@ impl Fleet {
 
     /// Gathers what the threads measured; returns a delta to send, if there is something to say and room for it.
     pub(crate) async fn flush(&mut self) -> Result<Option<Arc<Delta>>, String> {
-        if self.zero.is_none_or(|zero| clock::now() < zero) || self.fin_sealed {
+        if self.zero.is_none_or(|zero| self.clock.now_ns() < zero) || self.fin_sealed {
             return Ok(None);
         }
         let mut snapshots = Vec::with_capacity(self.threads.len());

@@ -9,6 +9,7 @@ pub mod allow;
 pub mod connect;
 pub mod http1;
 pub mod engine;
+pub mod world;
 mod fleet;
 mod session;
 pub mod health;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
+use world::World;
 
 /// An agent: who it is, whom it obeys, what it may do.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub struct Agent {
     pub once: bool,
     /// How long it looks for a controller before it gives up; `None`: for ever.
     pub wait: Option<Duration>,
+    /// The machine it runs on.
+    pub world: World,
 }
 
 /// Tells the operator something, in one line.
@@ -65,7 +70,7 @@ pub enum JoinError {
 impl Agent {
     /// Joins the controller and does its runs, until `stop` says so, or after one run with `once`.
     pub async fn join(&self, say: Say, mut stop: mpsc::Receiver<()>) -> Result<(), JoinError> {
-        let (mut looking_since, mut pause, mut stream_no) = (std::time::Instant::now(), PAUSE_MIN, 0);
+        let (mut looking_since, mut pause, mut stream_no) = (Instant::now(), PAUSE_MIN, 0);
         let mut told = String::new();
         loop {
             stream_no += 1;
@@ -76,12 +81,12 @@ impl Agent {
                     if self.once {
                         return Ok(());
                     }
-                    (looking_since, pause) = (std::time::Instant::now(), PAUSE_AFTER_RUN);
+                    (looking_since, pause) = (Instant::now(), PAUSE_AFTER_RUN);
                     format!("waiting for the next run at {}", self.controller)
                 }
                 End::Rejected(why) => return Err(JoinError::Rejected(why)),
                 End::Lost(why) => {
-                    (looking_since, pause) = (std::time::Instant::now(), PAUSE_MIN);
+                    (looking_since, pause) = (Instant::now(), PAUSE_MIN);
                     format!("lost the controller at {}: {why}; joining again", self.controller)
                 }
                 End::Unreachable(why) => why,
@@ -96,8 +101,9 @@ impl Agent {
                 told = why;
             }
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 _ = stop.recv() => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(PAUSE_MAX);
         }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use stampede_agent::allow::{AllowEntry, AllowList};
+use stampede_agent::world::World;
 use stampede_agent::{Agent, Say, health};
 use std::io::Write;
 use std::path::PathBuf;
@@ -93,6 +94,7 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
         rows: args.rows,
         once: args.once,
         wait: args.wait,
+        world: World::real(),
     };
     if let Err(error) = health::answer(&agent.name) {
         say(&format!(
@@ -121,6 +123,7 @@ async fn signals(stop: mpsc::Sender<()>) {
     };
     loop {
         tokio::select! {
+            biased;
             _ = ctrl_c.recv() => {}
             _ = term.recv() => {}
         }

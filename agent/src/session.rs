@@ -2,7 +2,6 @@
 
 mod join;
 
-use crate::clock;
 use crate::fleet::{Fleet, Means};
 use crate::{Agent, Say};
 use common::clock::{Estimator, Probe};
@@ -53,8 +52,9 @@ struct Session<'a> {
 /// Joins and serves until the membership ends.
 pub(crate) async fn serve(agent: &Agent, say: &Say, stream_no: u32, stop: &mut mpsc::Receiver<()>) -> End {
     let joined = tokio::select! {
-        joined = join(agent, say, stream_no) => joined,
+        biased;
         _ = stop.recv() => return End::Interrupted,
+        joined = join(agent, say, stream_no) => joined,
     };
     match joined {
         Ok((session, down, acks)) => session.run(down, acks, stop).await,
@@ -181,9 +181,9 @@ impl Session<'_> {
     }
 
     fn on_lease(&mut self, lease: &v1::Lease) {
-        let probe =
-            Probe { t1: lease.sent_at_local, t2: lease.received_at, t3: lease.answered_at, t4: clock::now() };
-        self.offset.on_probe(probe);
+        let t4 = self.agent.world.clock.now_ns();
+        let (t1, t2, t3) = (lease.sent_at_local, lease.received_at, lease.answered_at);
+        self.offset.on_probe(Probe { t1, t2, t3, t4 });
         if let (true, Some(fleet)) = (lease.granted, &self.fleet) {
             let ttl_ns = u64::from(self.welcome.lease_ttl_ms) * 1_000_000;
             fleet.renew(lease.sent_at_local, ttl_ns, lease.share_epoch);
@@ -196,7 +196,7 @@ impl Session<'_> {
         let offset = self.offset.offset();
         let beat = v1::Heartbeat {
             number: self.beats,
-            sent_at_local: clock::now(),
+            sent_at_local: self.agent.world.clock.now_ns(),
             share_epoch: self.fleet.as_ref().map_or(0, |fleet| fleet.share_epoch),
             in_flight: stands.in_flight,
             release_lag_p99_us: stands.release_lag_p99,

@@ -1,10 +1,44 @@
-//! The offset between two clocks, with a bound on its error.
+//! A clock as the control planes see it, and the offset between two of them with a bound on its error.
 //!
 //! A probe leaves at t1 (local), is answered between t2 and t3 (remote) and is back at t4 (local). Then
 //! `offset = ((t2 − t1) + (t3 − t4)) / 2` and the true offset lies within half the round trip of it (Cristian
 //! 1989; NTP, RFC 5905 §8). The probe with the smallest round trip of the recent ones has the smallest bound.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A local clock that was handed in: the machine's own, or the one of a simulated host.
+///
+/// It never goes back and counts the time in which the machine sleeps. Where it starts means nothing.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Clock {
+    /// A clock that reads `nanoseconds`.
+    pub fn new(nanoseconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(nanoseconds))
+    }
+
+    /// Nanoseconds now.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        (self.0)()
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.now_ns())
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now_ns())
+    }
+}
 
 /// One answered probe; all four in nanoseconds of the clock that took them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use agent::Agent;
 pub use agent::Say as Tell;
 use agent::allow::AllowList;
+use agent::world::World;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -37,6 +38,7 @@ impl LocalAgents {
                 rows: None,
                 once: true,
                 wait: None,
+                world: World::real(),
             };
             spawn(agent, Arc::clone(report))
         };

@@ -75,7 +75,12 @@ impl Agent {
     }
 
     fn means(&self) -> Means {
-        Means { allow: Arc::clone(&self.allow), threads: self.threads, rows: self.rows.clone() }
+        Means {
+            allow: Arc::clone(&self.allow),
+            threads: self.threads,
+            rows: self.rows.clone(),
+            world: self.world.clone(),
+        }
     }
 
     fn authorised<T>(&self, stream: T) -> Request<T> {
@@ -103,7 +108,7 @@ async fn connect(agent: &Agent) -> Result<Channel, End> {
         .http2_keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE)
         .keep_alive_while_idle(true);
-    endpoint.connect().await.map_err(|error| {
+    (agent.world.dial)(endpoint).await.map_err(|error| {
         End::Unreachable(format!(
             "cannot reach a controller at {}: {}; is `controller start --listen {}` running there?",
             agent.controller,
