@@ -1,21 +1,17 @@
 //! The controller's clock: boot time, so that suspends count.
 
+use common::clock::Clock;
 use rustix::time::{ClockId, clock_gettime};
-use std::time::Duration;
 
 /// Time since the machine started.
 #[must_use]
-pub fn now() -> Duration {
+pub fn boot() -> Clock {
     #[cfg(target_os = "linux")]
     let clock = ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::Monotonic;
-    let time = clock_gettime(clock);
-    Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// [`now`] in nanoseconds, as the wire carries it.
-#[must_use]
-pub fn now_ns() -> u64 {
-    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
+    Clock::new(move || {
+        let time = clock_gettime(clock);
+        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+    })
 }

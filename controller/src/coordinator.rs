@@ -1,9 +1,9 @@
 //! The coordinator: one task that owns the run. Events become facts, the run's orders become messages.
 
 use crate::books::{Answer, Books};
-use crate::clock;
 use crate::rpc::{Event, Joined, Orders};
 use crate::sessions::{LEASE_TTL, Sessions, told};
+use common::clock::Clock;
 use common::plan::hash;
 use common::run::{Ending, Fact, Order, Run, SessionId, State, Timers};
 use common::time::RunTime;
@@ -21,12 +21,37 @@ pub struct EffectivePlan {
     pub plan: common::plan::Plan,
 }
 
+/// One run to be conducted.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// What to do.
+    pub plan: EffectivePlan,
+    /// How many agents it waits for.
+    pub expect: usize,
+    /// How long it waits for them.
+    pub wait: Duration,
+    /// The run's id.
+    pub run_id: String,
+    /// The clock of run time, leases and deadlines.
+    pub clock: Clock,
+}
+
 /// What the coordinator tells whoever watches.
 pub trait Watcher {
     /// The run moved on, or some time went by.
     fn on_progress(&mut self, progress: &mut Progress<'_>);
     /// Something happened that is worth a line.
     fn on_line(&mut self, line: &str);
+}
+
+impl<W: Watcher + ?Sized> Watcher for &mut W {
+    fn on_progress(&mut self, progress: &mut Progress<'_>) {
+        (**self).on_progress(progress);
+    }
+
+    fn on_line(&mut self, line: &str) {
+        (**self).on_line(line);
+    }
 }
 
 /// How the run stands.
@@ -57,6 +82,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Coordinator<W> {
     run_id: String,
+    clock: Clock,
     text: String,
     run: Run,
     books: Books,
@@ -69,21 +95,17 @@ pub struct Coordinator<W> {
 }
 
 impl<W: Watcher> Coordinator<W> {
-    /// A coordinator that waits for `expect` agents, for at most `gather`.
-    pub fn new(
-        plan: EffectivePlan,
-        expect: usize,
-        gather: Duration,
-        state: watch::Sender<&'static str>,
-        watcher: W,
-    ) -> Result<Self, String> {
-        let timers = timers(gather, plan.plan.drain);
+    /// A coordinator of `task`; `state` follows the run in one word.
+    pub fn new(task: Task, state: watch::Sender<&'static str>, watcher: W) -> Result<Self, String> {
+        let Task { plan, expect, wait, run_id, clock } = task;
+        let timers = timers(wait, plan.plan.drain);
         let books = Books::new(plan.plan)?;
         let load = books.end().since(RunTime::ZERO);
         Ok(Self {
-            run_id: uuid::Uuid::now_v7().to_string(),
+            run_id,
             text: plan.text,
-            run: Run::new(expect, load, timers, clock::now()),
+            run: Run::new(expect, load, timers, clock.now()),
+            clock,
             books,
             sessions: Sessions::default(),
             watcher,
@@ -232,14 +254,14 @@ impl<W: Watcher> Coordinator<W> {
 
     /// Gives a fact to the run and carries out its orders.
     fn take(&mut self, fact: Fact) {
-        let orders = self.run.on(fact, clock::now());
+        let orders = self.run.on(fact, self.clock.now());
         for order in orders {
             match order {
                 Order::Assign(sessions) => self.assign(&sessions),
                 Order::Start { zero_at } => self.start(zero_at),
                 Order::Stop { abort } => self.stop(abort),
                 Order::Close(ending) => {
-                    self.ended_at = Some(clock::now());
+                    self.ended_at = Some(self.clock.now());
                     if let Ending::AgentLost(why) = &ending {
                         self.watcher.on_line(why);
                     }
@@ -285,7 +307,7 @@ impl<W: Watcher> Coordinator<W> {
     }
 
     fn run_time(&self) -> RunTime {
-        let now = self.zero_at.map_or(Duration::ZERO, |zero| clock::now().saturating_sub(zero));
+        let now = self.zero_at.map_or(Duration::ZERO, |zero| self.clock.now().saturating_sub(zero));
         RunTime::ZERO + now
     }
 }

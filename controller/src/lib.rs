@@ -10,6 +10,7 @@ pub mod books;
 pub mod rpc;
 pub mod sessions;
 pub mod coordinator;
+pub mod conduct;
 pub mod live;
 pub mod local;
 pub mod start;

@@ -1,15 +1,18 @@
 //! The gRPC service: bytes to events and back. Nothing is decided here but who may speak.
 
-use crate::clock;
+use common::clock::Clock;
 use proto::v1::agent_service_server::{AgentService, AgentServiceServer};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
+use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
 
 /// What the streams tell the coordinator.
@@ -76,11 +79,20 @@ pub struct Service {
     pub events: mpsc::Sender<Event>,
     /// The state of the run in one word.
     pub state: watch::Receiver<&'static str>,
+    /// The clock that heartbeats are answered with.
+    pub clock: Clock,
 }
 
 impl Service {
-    /// Serves agents until `stop` resolves.
-    pub async fn serve(self, listener: TcpListener, stop: oneshot::Receiver<()>) -> Result<(), String> {
+    /// Serves the agents that come in until `stop` resolves.
+    pub async fn serve<I>(
+        self,
+        incoming: impl Stream<Item = io::Result<I>>,
+        stop: oneshot::Receiver<()>,
+    ) -> Result<(), String>
+    where
+        I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    {
         let service = AgentServiceServer::new(self).max_decoding_message_size(proto::MESSAGE_BYTES_MAX);
         Server::builder()
             .tcp_nodelay(true)
@@ -88,9 +100,7 @@ impl Service {
             .http2_keepalive_timeout(Some(KEEP_ALIVE))
             .add_service(service)
             // A sender that is dropped stops the service like one that speaks.
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async {
-                stop.await.unwrap_or_default()
-            })
+            .serve_with_incoming_shutdown(incoming, async { stop.await.unwrap_or_default() })
             .await
             .map_err(|error| format!("serve agents: {error}"))
     }
@@ -175,9 +185,9 @@ async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: O
     loop {
         match up.message().await {
             Ok(Some(v1::AgentMessage { kind: Some(kind), .. })) => {
-                let received_at = clock::now_ns();
+                let received_at = service.clock.now_ns();
                 if let Up::Heartbeat(beat) = &kind
-                    && down.send(Ok(lease(beat, received_at, &joined.grant))).await.is_err()
+                    && down.send(Ok(lease(beat, received_at, &joined.grant, &service.clock))).await.is_err()
                 {
                     break;
                 }
@@ -198,12 +208,12 @@ async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: O
     service.tell(Event::Gone(session, why)).await.unwrap_or_default();
 }
 
-fn lease(beat: &v1::Heartbeat, received_at: u64, grant: &Grant) -> v1::ControllerMessage {
+fn lease(beat: &v1::Heartbeat, received_at: u64, grant: &Grant, clock: &Clock) -> v1::ControllerMessage {
     let lease = v1::Lease {
         heartbeat: beat.number,
         sent_at_local: beat.sent_at_local,
         received_at,
-        answered_at: clock::now_ns(),
+        answered_at: clock.now_ns(),
         granted: grant.granted.load(Ordering::Relaxed),
         share_epoch: grant.share_epoch.load(Ordering::Relaxed),
     };

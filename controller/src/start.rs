@@ -1,20 +1,21 @@
 //! `controller start`: one run from a plan to its report.
 
-use crate::coordinator::{Coordinator, EffectivePlan, Finished};
+use crate::conduct::{conduct, report};
+use crate::coordinator::{EffectivePlan, Finished, Task};
 use crate::exit::{Exit, Failure};
 use crate::live::{Lines, say};
 use crate::local::LocalAgents;
-use crate::rpc::Service;
-use crate::{output, text};
+use crate::{clock, output, text};
 use common::plan::Plan;
-use common::report::{Evidence, Judgment, Report};
+use common::report::Judgment;
 use common::run::Ending;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::TcpListenerStream;
 
 /// What `controller start` was asked to do.
 #[derive(Clone, Debug)]
@@ -82,27 +83,24 @@ impl Start {
         }
         let listener = bind(self.listen).await?;
         let address = listener.local_addr().map_err(|error| Failure::internal(error.to_string()))?;
-        let (events, incoming) = mpsc::channel(EVENTS);
-        let (state, watched) = watch::channel("gathering");
-        let (stop, stopped) = oneshot::channel();
-        let service = Service { token: self.token.as_deref().map(Arc::from), events, state: watched };
-        let server = tokio::spawn(service.serve(listener, stopped));
         if crew.local < crew.expect {
             say(&format!("agents join with: agent join {address}"));
         }
         let tell: crate::local::Tell = Arc::new(say);
         let agents = LocalAgents::start(crew.local, address, self.token.as_deref(), &tell)
             .map_err(Failure::internal)?;
-        let coordinator =
-            Coordinator::new(plan, crew.expect, self.wait, state, Lines::new()).map_err(Failure::internal)?;
-        let finished = coordinator.conduct(incoming, interrupts).await;
-        drop(stop);
-        // Agents that do not hang up must not keep the report waiting.
-        if let Ok(Ok(Err(error))) = tokio::time::timeout(CLOSE_WITHIN, server).await {
-            say(&error);
-        }
+        let task = Task {
+            plan,
+            expect: crew.expect,
+            wait: self.wait,
+            run_id: uuid::Uuid::now_v7().to_string(),
+            clock: clock::boot(),
+        };
+        let token = self.token.as_deref().map(Arc::from);
+        let incoming = TcpListenerStream::new(listener);
+        let finished = conduct(task, token, incoming, interrupts, &mut Lines::new()).await;
         tokio::task::spawn_blocking(|| agents.stop()).await.unwrap_or_default();
-        Ok(finished)
+        finished.map_err(Failure::internal)
     }
 
     fn exit(&self, result: Judgment) -> Exit {
@@ -115,22 +113,6 @@ impl Start {
             Judgment::GeneratorLimited => Exit::Ok,
         }
     }
-}
-
-fn report(plan: &Plan, started_at: &str, finished: &Finished) -> Report {
-    let books = &finished.books;
-    Report::of(Evidence {
-        plan,
-        run_id: &finished.run_id,
-        started_at,
-        duration: finished.duration,
-        totals: &books.totals(),
-        planned: &books.planned(),
-        planned_timeline: &books.planned_timeline(),
-        agents: &books.agents(),
-        ending: finished.ending.clone(),
-        warnings: vec![],
-    })
 }
 
 /// Reads and checks a plan; the failure shows every problem.
@@ -180,9 +162,6 @@ pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
 }
-
-const EVENTS: usize = 1024;
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
