@@ -4,10 +4,10 @@
 //! engine thread a few times a second, through [`Thread`]; it never waits for load, and load never waits for it.
 
 mod alarm;
-mod ended;
+pub mod ended;
 mod rows;
-mod recorder;
-mod stream;
+pub mod recorder;
+pub mod stream;
 mod full;
 mod lean;
 mod worker;

@@ -7,32 +7,40 @@ use std::time::Duration;
 
 /// A request that ended.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ended {
+pub struct Ended {
     /// The scenario's number; with one step each it is also the series'.
-    pub(super) scenario: usize,
-    pub(super) due: Due,
-    pub(super) outcome: Outcome,
+    pub scenario: usize,
+    /// Which arrival it was.
+    pub due: Due,
+    /// How it ended.
+    pub outcome: Outcome,
     /// When the first byte went to the socket; `None` when none did.
-    pub(super) sent: Option<RunTime>,
+    pub sent: Option<RunTime>,
     /// What came back; `None` when no whole answer did.
-    pub(super) answer: Option<Answered>,
+    pub answer: Option<Answered>,
     /// When it ended.
-    pub(super) done: RunTime,
-    pub(super) bytes_in: u64,
-    pub(super) bytes_out: u64,
+    pub done: RunTime,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
     /// How long the connection took, where this request had to make one.
-    pub(super) connect: Option<Duration>,
+    pub connect: Option<Duration>,
 }
 
 /// A whole answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) first_byte: RunTime,
-    pub(super) body_bytes: u64,
+pub struct Answered {
+    /// Its status.
+    pub status: u16,
+    /// When its first byte came.
+    pub first_byte: RunTime,
+    /// The size of its body.
+    pub body_bytes: u64,
 }
 
 /// Microseconds, rounded to the nearest.
-pub(super) fn micros(time: Duration) -> u64 {
+#[must_use]
+pub fn micros(time: Duration) -> u64 {
     u64::try_from((time.as_nanos() + 500) / 1000).unwrap_or(u64::MAX)
 }

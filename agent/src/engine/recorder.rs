@@ -8,37 +8,46 @@ use common::pacer::SkipReason;
 use std::time::Duration;
 
 /// Records what one engine thread does.
-pub(super) struct Recorder {
+pub struct Recorder {
     measured: Measured,
     rows: Option<Rows>,
 }
 
 impl Recorder {
-    pub(super) fn new(measured: Measured, rows: Option<Rows>) -> Self {
-        Self { measured, rows }
+    /// Records into `empty`.
+    #[must_use]
+    pub const fn new(empty: Measured) -> Self {
+        Self { measured: empty, rows: None }
+    }
+
+    /// Writes a row per request too.
+    pub(super) fn keep_rows(&mut self, rows: Rows) {
+        self.rows = Some(rows);
     }
 
     /// A request is about to be handed to the client.
-    pub(super) fn started(&mut self, scenario: usize, due: Due) {
+    pub fn started(&mut self, scenario: usize, due: Due) {
         self.measured.tallies[scenario].started += 1;
         self.measured.series[scenario].timeline.at(due.at).started += 1;
     }
 
     /// The generator's own lateness with an arrival that found a slot at once.
-    pub(super) fn released(&mut self, lag: Duration) {
+    pub fn released(&mut self, lag: Duration) {
         self.measured.release_lag.record(micros(lag));
     }
 
-    pub(super) fn skipped(&mut self, scenario: usize, reason: SkipReason) {
+    /// An arrival is not sent.
+    pub fn skipped(&mut self, scenario: usize, reason: SkipReason) {
         self.measured.tallies[scenario].skip(reason);
     }
 
     /// A request that was still under way when the run ended.
-    pub(super) fn abandoned(&mut self, scenario: usize) {
+    pub fn abandoned(&mut self, scenario: usize) {
         self.measured.tallies[scenario].abandoned += 1;
     }
 
-    pub(super) fn ended(&mut self, ended: &Ended) {
+    /// A request ended.
+    pub fn ended(&mut self, ended: &Ended) {
         self.measured.tallies[ended.scenario].finished += 1;
         let series = &mut self.measured.series[ended.scenario];
         series.outcomes[ended.outcome.index()] += 1;
@@ -66,7 +75,8 @@ impl Recorder {
     }
 
     /// Everything since the last time.
-    pub(super) fn take(&mut self) -> Measured {
+    #[must_use]
+    pub fn take(&mut self) -> Measured {
         self.measured.take()
     }
 

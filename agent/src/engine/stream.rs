@@ -8,7 +8,7 @@ use common::time::RunTime;
 use std::cell::{Cell, RefCell};
 
 /// A scenario's part on this thread.
-pub(super) struct Stream {
+pub struct Stream {
     pacer: RefCell<Pacer>,
     slots: u32,
     in_flight: Cell<u32>,
@@ -23,7 +23,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// The stream of `scenario` for a share, with this thread's part of the agent's slots.
-    pub(super) fn new(plan: &Plan, scenario: &Scenario, share: &Share, slots: u32) -> Result<Self, String> {
+    pub fn new(plan: &Plan, scenario: &Scenario, share: &Share, slots: u32) -> Result<Self, String> {
         let timetable = Timetable::of(scenario, plan.seed).map_err(|error| error.to_string())?;
         let end = timetable.end();
         let give_up = end + plan.drain;
@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// The next order at `now`; `lease` says whether firing is allowed.
-    pub(super) fn next(&self, now: RunTime, lease: bool) -> Order {
+    pub fn next(&self, now: RunTime, lease: bool) -> Order {
         let gate = Gate { slot: self.in_flight.get() < self.slots, lease };
         let order = self.pacer.borrow_mut().next(now, gate);
         match order {
@@ -54,53 +54,67 @@ impl Stream {
         order
     }
 
-    pub(super) fn enter(&self) {
+    /// A request takes a slot.
+    pub fn enter(&self) {
         self.in_flight.set(self.in_flight.get() + 1);
     }
 
-    pub(super) fn leave(&self) {
+    /// A request gives its slot back.
+    pub fn leave(&self) {
         self.in_flight.set(self.in_flight.get() - 1);
     }
 
-    pub(super) fn in_flight(&self) -> u32 {
+    /// Requests under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
         self.in_flight.get()
     }
 
-    pub(super) fn is_queued(&self) -> bool {
+    /// Whether arrivals wait for a slot.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
         self.queued.get()
     }
 
-    pub(super) fn is_finished(&self) -> bool {
+    /// Whether every owned arrival is resolved and nothing is under way.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
         self.done.get() && self.in_flight.get() == 0
     }
 
-    pub(super) fn give_up(&self) -> RunTime {
+    /// When waiting and unfinished requests are given up.
+    #[must_use]
+    pub fn give_up(&self) -> RunTime {
         self.give_up.get()
     }
 
     /// Every owned arrival due before it is resolved.
-    pub(super) fn cursor(&self) -> RunTime {
+    #[must_use]
+    pub fn cursor(&self) -> RunTime {
         self.pacer.borrow().peek().map_or(self.end, |due| due.at)
     }
 
-    pub(super) fn stop(&self, from: RunTime, now: RunTime) {
+    /// Nothing due at `from` or later is fired; what is under way may take the plan's drain from `now` on.
+    pub fn stop(&self, from: RunTime, now: RunTime) {
         self.pacer.borrow_mut().stop(from);
         self.give_up.set(self.give_up.get().min(now + self.drain));
     }
 
     /// Fires nothing more: what waits or is still to come is skipped.
-    pub(super) fn abort(&self) {
+    pub fn abort(&self) {
         self.pacer.borrow_mut().abort();
     }
 
-    pub(super) fn set_quantum(&self, quantum: std::time::Duration) {
+    /// See [`Pacer::set_quantum`].
+    pub fn set_quantum(&self, quantum: std::time::Duration) {
         self.pacer.borrow_mut().set_quantum(quantum);
     }
 }
 
 /// Thread `number`'s part of `all` slots: the parts of all threads sum to `all`. There are never more threads than
 /// slots, so that nobody has none.
-pub(super) fn slots(all: u32, number: usize, threads: usize) -> u32 {
+#[must_use]
+pub fn slots(all: u32, number: usize, threads: usize) -> u32 {
     let (number, threads) =
         (u32::try_from(number).unwrap_or(u32::MAX), u32::try_from(threads).unwrap_or(u32::MAX));
     let (each, rest) = (all / threads, all % threads);

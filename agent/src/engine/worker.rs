@@ -78,12 +78,12 @@ impl Worker {
             Which::Lean => Client::Lean(Lean::new(&plan, &setup.allow)?),
             Which::Full => Client::Full(Full::new(&plan, &setup.allow)?),
         };
-        let rows = match &setup.rows {
-            Some(folder) => Some(rows(folder, number)?),
-            None => None,
-        };
+        let mut recorder = Recorder::new(Measured::for_plan(&plan));
+        if let Some(folder) = &setup.rows {
+            recorder.keep_rows(rows(folder, number)?);
+        }
         let worker = Self {
-            recorder: RefCell::new(Recorder::new(Measured::for_plan(&plan), rows)),
+            recorder: RefCell::new(recorder),
             clock: Cell::new(RunClock { zero: u64::MAX }),
             lease: Arc::clone(&setup.lease),
             pumping: Cell::new(false),
