@@ -7,6 +7,7 @@ pub mod exit;
 pub mod text;
 pub mod output;
 pub mod books;
+pub mod journal;
 pub mod rpc;
 pub mod sessions;
 pub mod coordinator;
