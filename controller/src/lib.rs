@@ -8,6 +8,7 @@ pub mod text;
 pub mod output;
 pub mod books;
 pub mod journal;
+pub mod store;
 pub mod rpc;
 pub mod sessions;
 pub mod coordinator;
