@@ -10,6 +10,7 @@ pub mod v1;
 
 pub mod delta;
 pub mod share;
+pub mod spool;
 
 /// The protocol versions that this build speaks, both ends included.
 pub const PROTOCOL: std::ops::RangeInclusive<u32> = 1..=1;
