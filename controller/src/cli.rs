@@ -1,8 +1,9 @@
 //! The command line of `controller`.
 
 use crate::exit::Failure;
-use crate::start::{Start, print, read_plan};
-use crate::{demo_command, exit::Exit, health};
+use crate::live::say;
+use crate::start::{Start, print, read_plan, terminal};
+use crate::{demo_command, exit::Exit, health, runs, text};
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ enum Command {
     /// Look at plans.
     #[command(subcommand)]
     Plan(PlanCommand),
+    /// Look at the runs that were kept.
+    #[command(subcommand)]
+    Runs(RunsCommand),
     /// Print a fresh token for --token-file.
     Token,
     /// Ask whether a controller is alive; exit code 0 if it is.
@@ -49,6 +53,37 @@ enum PlanCommand {
     },
     /// Print the JSON Schema of plan files, for editors.
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// List the runs, the newest first.
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Print the report of a run.
+    Show {
+        /// The run's id, or its beginning.
+        run: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Add what agents could not deliver, from the files they left, and print the report anew.
+    MergeSpool {
+        /// The agents' spool files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Data {
+    /// Where the controller kept its runs.
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +133,7 @@ impl Cli {
                 print(&format!("{:#}\n", common::plan::schema()));
                 Ok(Exit::Ok)
             }
+            Command::Runs(command) => command.run(),
             Command::Token => {
                 let fresh = || uuid::Uuid::new_v4().simple().to_string();
                 print(&format!("{}{}\n", fresh(), fresh()));
@@ -108,6 +144,29 @@ impl Cli {
                 Ok(Exit::Ok)
             }
         }
+    }
+}
+
+impl RunsCommand {
+    fn run(self) -> Result<Exit, Failure> {
+        let (width, color) = terminal();
+        match self {
+            Self::List { data } => print(&runs::list(&data.data_dir)?),
+            Self::Show { run, data } => {
+                print(&text::render(&runs::show(&data.data_dir, &run)?, width, color));
+            }
+            Self::MergeSpool { files, data } => {
+                let merged = runs::merge_spool(&data.data_dir, &files)?;
+                if merged.is_empty() {
+                    say("there are no deltas in these files");
+                }
+                for (said, report) in merged {
+                    say(&said);
+                    print(&text::render(&report, width, color));
+                }
+            }
+        }
+        Ok(Exit::Ok)
     }
 }
 

@@ -16,6 +16,7 @@ pub mod conduct;
 pub mod live;
 pub mod local;
 pub mod start;
+pub mod runs;
 pub mod demo_command;
 pub mod health;
 pub mod cli;

@@ -149,7 +149,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Width and colour of the terminal behind stdout; plain 80 columns elsewhere.
-fn terminal() -> (usize, bool) {
+pub fn terminal() -> (usize, bool) {
     let out = std::io::stdout();
     let color = std::io::IsTerminal::is_terminal(&out) && std::env::var_os("NO_COLOR").is_none();
     let width = rustix::termios::tcgetwinsize(&out).map_or(80, |size| usize::from(size.ws_col));
