@@ -13,4 +13,5 @@ mod refusals;
 mod endings;
 mod transports;
 mod keys;
+mod store;
 mod tidy;
