@@ -20,6 +20,7 @@ pub mod pacer;
 pub mod outcome;
 pub mod histogram;
 pub mod timeline;
+pub mod counts;
 pub mod measured;
 pub mod delta;
 pub mod clock;

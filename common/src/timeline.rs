@@ -110,7 +110,7 @@ impl Bucket {
 /// More buckets than this are merged in pairs: 20 minutes at one second, a day at 128 s.
 pub const BUCKETS_MAX: usize = 1200;
 /// No bucket is wider than this (194 days): a wider claim of a peer is taken as this.
-const WIDTH_S_MAX: u64 = 1 << 24;
+pub const WIDTH_S_MAX: u64 = 1 << 24;
 
 #[cfg(test)]
 mod tests {
