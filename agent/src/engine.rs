@@ -15,6 +15,7 @@ mod thread;
 
 use crate::allow::AllowList;
 use crate::lease::Lease;
+use common::arrivals::Cursor;
 use common::lane::{LaneSet, deal};
 use common::measured::Measured;
 use common::plan::Plan;
@@ -47,6 +48,15 @@ pub struct Thread {
     commands: mpsc::UnboundedSender<Command>,
 }
 
+/// A scenario's arrivals on one thread, under a new share.
+#[derive(Debug)]
+pub struct Part {
+    /// The arrivals.
+    pub cursor: Cursor,
+    /// When the scenario's load ends.
+    pub end: RunTime,
+}
+
 /// What the control thread may ask of an engine thread.
 #[derive(Debug)]
 pub enum Command {
@@ -54,13 +64,12 @@ pub enum Command {
     Warm(oneshot::Sender<Result<(), String>>),
     /// Run time zero is at this local time.
     Start(u64),
-    /// Fire nothing due at some run time or later.
-    Stop {
-        /// The first run time at which nothing is fired.
-        from: RunTime,
-        /// Whether what is under way is given up too.
-        abort: bool,
-    },
+    /// Resolve nothing due at this run time or later, or later than what is resolved; tell from when on that holds.
+    Hold(RunTime, oneshot::Sender<RunTime>),
+    /// Let go of what is held: from this run time on, these are the arrivals, by scenario.
+    Switch(RunTime, Vec<Part>),
+    /// Give up what is left and what is under way.
+    Abort,
     /// Hand out what was measured since the last time.
     Take(oneshot::Sender<Snapshot>),
 }
@@ -121,9 +130,19 @@ impl Thread {
         self.tell(Command::Start(zero));
     }
 
-    /// Stops the load; see [`common::pacer::Pacer::stop`].
-    pub fn stop(&self, from: RunTime, abort: bool) {
-        self.tell(Command::Stop { from, abort });
+    /// See [`Command::Hold`]; `None` when the thread is gone.
+    pub async fn hold(&self, from: RunTime) -> Option<RunTime> {
+        self.ask(|reply| Command::Hold(from, reply)).await
+    }
+
+    /// See [`Command::Switch`].
+    pub fn switch(&self, from: RunTime, parts: Vec<Part>) {
+        self.tell(Command::Switch(from, parts));
+    }
+
+    /// See [`Command::Abort`].
+    pub fn abort(&self) {
+        self.tell(Command::Abort);
     }
 
     /// What was measured since the last time; `None` when the thread is gone.

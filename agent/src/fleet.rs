@@ -1,15 +1,17 @@
 //! The agent's part of one run: its engine threads, its outbox, its place on the run's clock.
 
 use crate::allow::AllowList;
-use crate::engine::{Setup, Snapshot, Thread};
+use crate::engine::{Part, Setup, Snapshot, Thread};
 use crate::lease::Lease;
 use crate::world::World;
-use common::arrivals::Timetable;
+use common::arrivals::{Revision, Timetable, timetables};
 use common::clock::{Clock, Offset};
 use common::delta::{Delta, Outbox};
 use common::histogram::Histogram;
+use common::lane::deal;
 use common::measured::Measured;
 use common::plan::{Plan, hash};
+use common::share::Share;
 use common::time::RunTime;
 use proto::v1;
 use std::path::PathBuf;
@@ -27,14 +29,19 @@ pub(crate) struct Means {
 /// One run, on one agent.
 pub(crate) struct Fleet {
     pub(crate) run_id: String,
-    pub(crate) share_epoch: u32,
-    pub(crate) lanes: u16,
+    /// The first share.
+    pub(crate) share: Share,
+    plan: Arc<Plan>,
     threads: Vec<Thread>,
     clock: Clock,
     lease: Arc<Lease>,
     outbox: Outbox,
     stands: Stands,
     zero: Option<u64>,
+    /// Run time zero on the controller's clock.
+    zero_at: u64,
+    /// When the load ends.
+    end: RunTime,
     fin_sealed: bool,
 }
 
@@ -60,7 +67,9 @@ impl Fleet {
     ) -> Result<Self, String> {
         let plan = check(assignment)?;
         let share = assignment.share.as_ref().and_then(proto::share::from_wire);
-        let share = share.ok_or("the share of lanes cannot be read: are both sides of the same version?")?;
+        let (share, _) = share.ok_or(NO_SHARE)?;
+        let end = timetables(&plan, &[]).map_err(|error| error.to_string())?;
+        let end = end.iter().map(Timetable::end).max().unwrap_or_default();
         let lease = Arc::new(Lease::default());
         let threads = threads(&plan, means.threads);
         let setup = Setup {
@@ -78,50 +87,101 @@ impl Fleet {
         }
         Ok(Self {
             run_id,
-            share_epoch: share.epoch,
-            lanes: share.lanes.len(),
+            share,
+            plan: setup.plan,
             threads,
             clock: means.world.clock.clone(),
             lease,
             outbox,
             stands: Stands::default(),
             zero: None,
+            zero_at: 0,
+            end,
             fin_sealed: false,
         })
     }
 
     /// Run time zero is at `zero_at` on the controller's clock.
     pub(crate) fn start(&mut self, zero_at: u64, offset: Offset) {
-        let zero = offset.to_local(zero_at);
+        if self.zero.is_none() {
+            self.zero_at = zero_at;
+            self.set_zero(offset.to_local(zero_at));
+        }
+    }
+
+    /// Follows the controller's clock, where this one certainly differs: slowly, so that nothing is out of step.
+    pub(crate) fn follow(&mut self, offset: Offset) {
+        let Some(zero) = self.zero else { return };
+        let (wanted, certain) = (offset.to_local(self.zero_at), offset.bound_ns);
+        let step = wanted.abs_diff(zero).saturating_sub(certain).min(SLEW_NS);
+        if step > 0 {
+            self.set_zero(if wanted > zero { zero + step } else { zero - step });
+        }
+    }
+
+    fn set_zero(&mut self, zero: u64) {
         self.zero = Some(zero);
         self.threads.iter().for_each(|thread| thread.start(zero));
     }
 
-    pub(crate) fn stop(&self, stop: &v1::Stop) {
-        let (from, abort) = (RunTime::from_nanos(stop.from), stop.mode() == v1::stop::Mode::Abort);
-        self.threads.iter().for_each(|thread| thread.stop(from, abort));
+    pub(crate) const fn is_started(&self) -> bool {
+        self.zero.is_some()
     }
 
-    /// The lease of a heartbeat that was sent at `sent` (local clock).
-    pub(crate) fn renew(&self, sent: u64, ttl_ns: u64, share_epoch: u32) {
-        // A lease only counts together with the newest share that took lanes away.
-        if share_epoch <= self.share_epoch {
-            self.lease.renew(sent.saturating_add(ttl_ns));
+    /// Takes a share that holds from `share.from` on, or from where the threads can let go; returns from when on.
+    /// `last`: nothing comes after it, the load ends there.
+    ///
+    /// First all threads hold, then all switch: lanes may move between them, and no arrival is fired by two.
+    pub(crate) async fn adopt(
+        &mut self,
+        share: &Share,
+        revisions: &[Revision],
+        last: bool,
+    ) -> Result<RunTime, String> {
+        if self.fin_sealed {
+            // Everything up to the end is resolved and told.
+            return Ok(share.from.max(self.end + std::time::Duration::from_nanos(1)));
         }
+        let timetables = timetables(&self.plan, revisions).map_err(|error| error.to_string())?;
+        let mut from = share.from;
+        for thread in &self.threads {
+            from = from.max(thread.hold(share.from).await.ok_or(THREAD_ENDED)?);
+        }
+        let hands = deal(&vec![1; self.threads.len()], &share.lanes);
+        for (thread, lanes) in self.threads.iter().zip(&hands) {
+            let part = |timetable: &Timetable| Part {
+                cursor: timetable.cursor(lanes, from),
+                end: if last { from.min(timetable.end()) } else { timetable.end() },
+            };
+            thread.switch(from, timetables.iter().map(part).collect());
+        }
+        let end = timetables.iter().map(Timetable::end).max().unwrap_or_default();
+        self.end = if last { from.min(end) } else { end };
+        Ok(from)
+    }
+
+    /// Gives up what is left and what is under way.
+    pub(crate) fn abort(&self) {
+        self.threads.iter().for_each(Thread::abort);
+    }
+
+    /// Extends the lease to `until` (local clock).
+    pub(crate) fn renew(&self, until: u64) {
+        self.lease.renew(until);
     }
 
     /// Gathers what the threads measured; returns a delta to send, if there is something to say and room for it.
-    pub(crate) async fn flush(&mut self) -> Result<Option<Arc<Delta>>, String> {
+    pub(crate) async fn flush(&mut self, share_epoch: u32) -> Result<Option<Arc<Delta>>, String> {
         if self.zero.is_none_or(|zero| self.clock.now_ns() < zero) || self.fin_sealed {
             return Ok(None);
         }
         let mut snapshots = Vec::with_capacity(self.threads.len());
         for thread in &self.threads {
-            snapshots.push(thread.take().await.ok_or("an engine thread ended by itself")?);
+            snapshots.push(thread.take().await.ok_or(THREAD_ENDED)?);
         }
         self.gather(&snapshots)?;
         let finished = snapshots.iter().all(|snapshot| snapshot.finished);
-        let sealed = self.outbox.seal(self.share_epoch, finished).map_err(|error| error.to_string())?;
+        let sealed = self.outbox.seal(share_epoch, finished).map_err(|error| error.to_string())?;
         self.fin_sealed = sealed.as_ref().is_some_and(|delta| delta.fin);
         Ok(sealed)
     }
@@ -157,7 +217,26 @@ impl Fleet {
     /// The controller has everything up to `last_applied`; returns what must be sent again.
     pub(crate) fn on_ack(&mut self, last_applied: u64, resend: bool) -> Vec<Arc<Delta>> {
         self.outbox.on_ack(last_applied);
-        if resend { self.outbox.unacked().cloned().collect() } else { vec![] }
+        if resend { self.unacked() } else { vec![] }
+    }
+
+    /// What was sealed and is not acknowledged, oldest first.
+    pub(crate) fn unacked(&self) -> Vec<Arc<Delta>> {
+        self.outbox.unacked().cloned().collect()
+    }
+
+    /// No window any more: what is sealed now goes into a file.
+    pub(crate) fn unbound(&mut self) {
+        self.outbox.unbound();
+    }
+
+    pub(crate) const fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Whether the last delta is sealed and everything is acknowledged.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.fin_sealed && self.outbox.unacked().next().is_none()
     }
 }
 
@@ -187,3 +266,8 @@ fn check(assignment: &v1::Assignment) -> Result<Plan, String> {
     }
     Ok(plan)
 }
+
+const NO_SHARE: &str = "the share of lanes cannot be read: are both sides of the same version?";
+const THREAD_ENDED: &str = "an engine thread ended by itself";
+/// The most by which run time is moved at a heartbeat: 500 ppm of half a second.
+const SLEW_NS: u64 = 250_000;

@@ -11,14 +11,18 @@ pub mod http1;
 pub mod engine;
 pub mod world;
 mod fleet;
+mod stopper;
+mod membership;
 mod session;
 pub mod health;
 
 use allow::AllowList;
-use session::End;
+use common::rate::Rate;
+use session::{End, Ties};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use stopper::{Stopper, Wish};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use world::World;
@@ -44,6 +48,12 @@ pub struct Agent {
     pub once: bool,
     /// How long it looks for a controller before it gives up; `None`: for ever.
     pub wait: Option<Duration>,
+    /// The weight with which lanes are dealt to it.
+    pub weight: u32,
+    /// No more than this, over all scenarios.
+    pub max_rate: Option<Rate>,
+    /// Where to keep what could not be delivered; `None`: nowhere.
+    pub spool_dir: Option<PathBuf>,
     /// The machine it runs on.
     pub world: World,
 }
@@ -57,6 +67,9 @@ pub enum JoinError {
     /// The controller will not have it.
     #[error("the controller refused this agent: {0}")]
     Rejected(String),
+    /// It was stopped before everything was delivered; this file has the rest.
+    #[error("stopped before everything was delivered: the rest is in {0}")]
+    Undelivered(PathBuf),
     /// No controller was found in time.
     #[error("gave up after {waited:?}: {why}")]
     Unreachable {
@@ -68,44 +81,105 @@ pub enum JoinError {
 }
 
 impl Agent {
-    /// Joins the controller and does its runs, until `stop` says so, or after one run with `once`.
-    pub async fn join(&self, say: Say, mut stop: mpsc::Receiver<()>) -> Result<(), JoinError> {
-        let (mut looking_since, mut pause, mut stream_no) = (Instant::now(), PAUSE_MIN, 0);
-        let mut told = String::new();
+    /// Joins the controller and does its runs, until `stop` says so, or after one run with `once`. One message on
+    /// `stop` asks to hand over and leave, a second one, or a dropped sender, to give up and go.
+    pub async fn join(&self, say: Say, stop: mpsc::Receiver<()>) -> Result<(), JoinError> {
+        let stopper = Stopper::new(stop);
+        let mut ties = Ties { agent: self, say: &say, stopper, membership: None, stream_no: 0 };
+        let mut search = Search::new();
         loop {
-            stream_no += 1;
-            let why = match session::serve(self, &say, stream_no, &mut stop).await {
-                End::Interrupted => return Ok(()),
+            let why = match session::serve(&mut ties).await {
+                End::Interrupted => return ties.leave().await,
                 End::Released(verdict) => {
                     say(&format!("run over: {verdict}"));
-                    if self.once {
+                    ties.give_up().await;
+                    if self.once || ties.stopper.wish() > Wish::Stay {
                         return Ok(());
                     }
-                    (looking_since, pause) = (Instant::now(), PAUSE_AFTER_RUN);
+                    search = Search { pause: PAUSE_AFTER_RUN, ..Search::new() };
                     format!("waiting for the next run at {}", self.controller)
                 }
-                End::Rejected(why) => return Err(JoinError::Rejected(why)),
+                End::Rejected(why) => {
+                    ties.give_up().await;
+                    return Err(JoinError::Rejected(why));
+                }
                 End::Lost(why) => {
-                    (looking_since, pause) = (Instant::now(), PAUSE_MIN);
+                    search = Search { told: search.told, ..Search::new() };
                     format!("lost the controller at {}: {why}; joining again", self.controller)
                 }
                 End::Unreachable(why) => why,
             };
-            let waited = looking_since.elapsed();
+            let waited = search.since.elapsed();
             if self.wait.is_some_and(|wait| waited >= wait) {
+                ties.give_up().await;
                 return Err(JoinError::Unreachable { waited, why });
             }
-            // The same thing again and again is told once.
-            if why != told {
-                say(&why);
-                told = why;
+            if waited >= GIVE_UP_AFTER {
+                ties.give_up().await;
             }
+            search.tell(&say, why);
             tokio::select! {
                 biased;
-                _ = stop.recv() => return Ok(()),
-                () = tokio::time::sleep(pause) => {}
+                _ = ties.stopper.changed() => return ties.leave().await,
+                () = tokio::time::sleep(search.next_pause()) => {}
             }
-            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
+
+impl Ties<'_> {
+    /// Ends a run that nobody steers any more and keeps its books in a file.
+    pub(crate) async fn give_up(&mut self) -> Option<PathBuf> {
+        let membership = self.membership.take()?;
+        match membership.spool(self.agent).await {
+            Ok(path) => {
+                let path = path?;
+                (self.say)(&format!(
+                    "the controller has not taken everything that was measured: wrote {}; bring it in with \
+                     `controller runs merge-spool --data-dir DIR {}`",
+                    path.display(),
+                    path.display()
+                ));
+                Some(path)
+            }
+            Err(why) => {
+                (self.say)(&format!("what was measured and not delivered is lost: {why}"));
+                None
+            }
+        }
+    }
+
+    async fn leave(&mut self) -> Result<(), JoinError> {
+        match self.give_up().await {
+            Some(path) => Err(JoinError::Undelivered(path)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Looking for a controller.
+struct Search {
+    since: Instant,
+    pause: Duration,
+    told: String,
+}
+
+impl Search {
+    fn new() -> Self {
+        Self { since: Instant::now(), pause: PAUSE_MIN, told: String::new() }
+    }
+
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 2).min(PAUSE_MAX);
+        pause
+    }
+
+    /// The same thing again and again is told once.
+    fn tell(&mut self, say: &Say, why: String) {
+        if why != self.told {
+            say(&why);
+            self.told = why;
         }
     }
 }
@@ -114,5 +188,7 @@ impl Agent {
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 /// … to this one.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// So long after the controller was lost, an agent stops waiting for it to take its books.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 /// A controller that made its report is given time to end before its agents knock again.
 const PAUSE_AFTER_RUN: Duration = Duration::from_millis(300);

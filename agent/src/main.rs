@@ -1,9 +1,10 @@
 //! The agent's program.
 
 use clap::{Args, Parser, Subcommand};
+use common::rate::Rate;
 use stampede_agent::allow::{AllowEntry, AllowList};
 use stampede_agent::world::World;
-use stampede_agent::{Agent, Say, health};
+use stampede_agent::{Agent, JoinError, Say, health};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +55,15 @@ struct JoinArgs {
     /// Give up when no controller is found for so long. Without it: look for ever.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     wait: Option<Duration>,
+    /// The weight with which load is dealt to this agent, relative to the others'.
+    #[arg(long, default_value = "1", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    weight: u32,
+    /// Never fire more than this, over all scenarios of a plan: for example 500/s.
+    #[arg(long, value_name = "RATE")]
+    max_rate: Option<Rate>,
+    /// A folder for what was measured and could not be delivered.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    spool_dir: PathBuf,
     /// Write one row per request into this folder, for checking.
     #[arg(long, value_name = "DIR")]
     rows: Option<PathBuf>,
@@ -75,7 +85,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Joins; the error is an exit code (1: the machine, 2: usage, 106: no controller or not wanted) and a message.
+/// Joins; the error is an exit code (1: the machine, 2: usage, 105: stopped before all was delivered,
+/// 106: no controller or not wanted) and a message.
 fn join(args: JoinArgs) -> Result<(), (u8, String)> {
     let token = args.token_file.as_ref().map(|path| common::token::read(path, std::fs::read_to_string(path)));
     let token = token.transpose().map_err(|message| (2, message))?;
@@ -94,6 +105,9 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
         rows: args.rows,
         once: args.once,
         wait: args.wait,
+        weight: args.weight,
+        max_rate: args.max_rate,
+        spool_dir: Some(args.spool_dir),
         world: World::real(),
     };
     if let Err(error) = health::answer(&agent.name) {
@@ -110,7 +124,8 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
     runtime.block_on(async {
         let (stop, stopped) = mpsc::channel(1);
         tokio::spawn(signals(stop));
-        agent.join(tell, stopped).await.map_err(|error| (106, error.to_string()))
+        let code = |error: &JoinError| if matches!(error, JoinError::Undelivered(_)) { 105 } else { 106 };
+        agent.join(tell, stopped).await.map_err(|error| (code(&error), error.to_string()))
     })
 }
 

@@ -1,13 +1,17 @@
-//! One membership: the Session stream, the Deliver stream, and what the controller orders over them.
+//! One Session stream with its Deliver stream, and what the controller orders over them.
 
 mod join;
 
 use crate::fleet::{Fleet, Means};
+use crate::membership::Membership;
+use crate::stopper::{Stopper, Wish};
 use crate::{Agent, Say};
 use common::clock::{Estimator, Probe};
 use common::delta::Delta;
+use common::session::{LeaseReply, Session};
+use common::share::Share;
+use common::time::RunTime;
 use join::{join, refused};
-use proto::delta::{Origin, to_wire};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +20,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tonic::{Status, Streaming};
 
-/// How a membership ended.
+/// How a stream ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// The run is over; this is its verdict.
+    /// The agent's part is done; this is the run's verdict.
     Released(String),
     /// The connection broke.
     Lost(String),
@@ -31,54 +35,119 @@ pub(crate) enum End {
     Interrupted,
 }
 
-/// A welcomed agent.
-struct Session<'a> {
-    agent: &'a Agent,
-    say: &'a Say,
+/// What an agent has over all its streams.
+pub(crate) struct Ties<'a> {
+    pub(crate) agent: &'a Agent,
+    pub(crate) say: &'a Say,
+    pub(crate) stopper: Stopper,
+    /// The run that goes on when a stream breaks.
+    pub(crate) membership: Option<Membership>,
+    /// Counts streams.
+    pub(crate) stream_no: u32,
+}
+
+/// A welcomed agent on one stream.
+struct Link<'a, 'b> {
+    ties: &'b mut Ties<'a>,
     welcome: v1::Welcome,
     up: mpsc::Sender<v1::AgentMessage>,
     deltas: mpsc::Sender<v1::Delta>,
     means: Means,
     /// A preparation under way and its order; heartbeats go on beside it. At most one.
     preparing: JoinSet<(u64, Result<Fleet, String>)>,
-    fleet: Option<Fleet>,
     /// The assignment to acknowledge once the clock is known well enough.
     ready: Option<u64>,
+    /// Run time zero on the controller's clock.
+    start_at: Option<u64>,
     offset: Estimator,
     beats: u64,
+    /// The last heartbeat before the newest share was taken.
+    held_since: u64,
     epoch: u64,
+    /// Since when the oldest delta waits for its ack.
+    waits_since: Option<Instant>,
+    /// No longer than this is waited for acks after the operator's second signal.
+    quit_at: Option<Instant>,
 }
 
-/// Joins and serves until the membership ends.
-pub(crate) async fn serve(agent: &Agent, say: &Say, stream_no: u32, stop: &mut mpsc::Receiver<()>) -> End {
+/// Joins and serves until the stream ends.
+pub(crate) async fn serve(ties: &mut Ties<'_>) -> End {
+    ties.stream_no += 1;
     let joined = tokio::select! {
         biased;
-        _ = stop.recv() => return End::Interrupted,
-        joined = join(agent, say, stream_no) => joined,
+        _ = ties.stopper.changed() => return End::Interrupted,
+        joined = join(ties.agent, ties.membership.as_ref(), ties.stream_no) => joined,
     };
-    match joined {
-        Ok((session, down, acks)) => session.run(down, acks, stop).await,
+    let (joined, down, acks) = match joined {
+        Ok(joined) => joined,
+        Err(end) => return end,
+    };
+    match Link::new(ties, joined).await {
+        Ok(link) => link.run(down, acks).await,
         Err(end) => end,
     }
 }
 
-impl Session<'_> {
+impl<'a, 'b> Link<'a, 'b> {
+    /// Goes on with the membership that the controller knows, or gives it up.
+    async fn new(ties: &'b mut Ties<'a>, joined: join::Joined) -> Result<Self, End> {
+        let join::Joined { welcome, up, deltas, epoch } = joined;
+        if let Some(membership) = &mut ties.membership {
+            if !membership.session.obeys(epoch) {
+                return Err(End::Lost("it is a controller that was replaced".into()));
+            }
+            if welcome.resumed {
+                membership.fleet.on_ack(welcome.last_applied_seq, false);
+            } else {
+                ties.give_up().await;
+            }
+        }
+        let again = ties.membership.as_ref().map(|membership| membership.fleet.unacked());
+        let link = Self {
+            means: ties.agent.means(),
+            ties,
+            welcome,
+            up,
+            deltas,
+            preparing: JoinSet::new(),
+            ready: None,
+            start_at: None,
+            offset: Estimator::default(),
+            beats: 0,
+            held_since: 0,
+            epoch,
+            waits_since: None,
+            quit_at: None,
+        };
+        for delta in again.unwrap_or_default() {
+            link.deliver(&delta)?;
+        }
+        Ok(link)
+    }
+
     async fn run(
         mut self,
         mut down: Streaming<v1::ControllerMessage>,
         mut acks: Streaming<v1::DeltaAck>,
-        stop: &mut mpsc::Receiver<()>,
     ) -> End {
-        (self.say)(&format!("joined {} as {}", self.agent.controller, self.agent.name));
+        let what = if self.welcome.resumed { "is back at" } else { "joined" };
+        let agent = self.ties.agent;
+        (self.ties.say)(&format!("{} {what} {}", agent.name, agent.controller));
         let mut beat = ticks(PROBE_EVERY);
         let mut flush = ticks(Duration::from_millis(u64::from(self.welcome.flush_ms.max(1))));
         let mut heard = Instant::now();
+        if self.ties.stopper.wish() == Wish::Leave
+            && let Err(end) = self.on_wish(Wish::Leave)
+        {
+            return end;
+        }
         loop {
             let step = tokio::select! {
                 biased;
+                wish = self.ties.stopper.changed() => self.on_wish(wish),
                 message = down.message() => {
                     heard = Instant::now();
-                    self.on_message(message)
+                    self.on_message(message).await
                 }
                 ack = acks.message() => self.on_ack(ack),
                 _ = beat.tick() => {
@@ -93,10 +162,6 @@ impl Session<'_> {
                 }
                 Some(prepared) = self.preparing.join_next() => self.on_prepared(prepared),
                 _ = flush.tick() => self.flush().await,
-                _ = stop.recv() => {
-                    let leave = Up::Leave(v1::Leave { reason: "interrupted".into() });
-                    self.send(leave).and(Err(End::Interrupted))
-                }
             };
             match step {
                 Ok(()) => {}
@@ -111,27 +176,79 @@ impl Session<'_> {
         }
     }
 
-    fn on_message(&mut self, message: Result<Option<v1::ControllerMessage>, Status>) -> Result<(), End> {
+    /// Once: hands over and waits to be released. Twice: gives up what is under way and waits a moment for acks.
+    fn on_wish(&mut self, wish: Wish) -> Result<(), End> {
+        let Some(membership) = self.ties.membership.as_ref().filter(|own| own.fleet.is_started()) else {
+            let leave = Up::Leave(v1::Leave { reason: "interrupted".into() });
+            return self.send(leave).and(Err(End::Interrupted));
+        };
+        if wish == Wish::Quit {
+            membership.fleet.abort();
+            self.quit_at = Some(Instant::now() + QUIT_WITHIN);
+            return Ok(());
+        }
+        (self.ties.say)("leaving: handing over to the others (once more: give up what is under way)");
+        self.send(Up::Leave(v1::Leave { reason: "interrupted".into() }))
+    }
+
+    async fn on_message(
+        &mut self,
+        message: Result<Option<v1::ControllerMessage>, Status>,
+    ) -> Result<(), End> {
         let message = message.map_err(|status| refused(&status))?;
         let message = message.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
         if message.controller_epoch < self.epoch {
             return Ok(());
         }
         self.epoch = message.controller_epoch;
+        let command = message.command;
         match message.kind {
             Some(Down::Lease(lease)) => {
-                self.on_lease(&lease);
+                self.on_lease(&lease)?;
                 self.acknowledge()?;
             }
-            Some(Down::Assignment(assignment)) => self.prepare(message.run_id, message.command, assignment),
-            Some(Down::Start(start)) => self.start(&start),
-            Some(Down::Stop(stop)) => self.fleet.iter().for_each(|fleet| fleet.stop(&stop)),
+            Some(Down::Assignment(assignment)) => self.prepare(message.run_id, command, assignment),
+            Some(Down::Start(start)) => {
+                self.start_at = Some(start.zero_at);
+                self.start();
+            }
+            Some(Down::Share(share)) => self.on_share(command, &share, false).await?,
+            Some(Down::Stop(stop)) => self.on_stop(command, &stop).await?,
             Some(Down::Release(release)) => return Err(End::Released(release.verdict)),
-            Some(Down::Reject(reject)) => return Err(End::Rejected(reject.remedy)),
-            // Changing a share while the run is on belongs to the next protocol feature; until then nobody sends it.
-            Some(Down::Share(_) | Down::Welcome(_)) | None => {}
+            Some(Down::Reject(reject)) => return Err(join::rejected(&reject)),
+            Some(Down::Welcome(_)) | None => {}
         }
         Ok(())
+    }
+
+    async fn on_stop(&mut self, command: u64, stop: &v1::Stop) -> Result<(), End> {
+        if stop.mode() == v1::stop::Mode::Abort {
+            self.ties.membership.iter().for_each(|membership| membership.fleet.abort());
+            return Ok(());
+        }
+        let share =
+            Share { epoch: stop.share_epoch, from: RunTime::from_nanos(stop.from), ..Share::nothing() };
+        self.on_share(command, &proto::share::to_wire(&share, &[]), true).await
+    }
+
+    /// Takes a share and says from when on it holds; one that is no news is answered again.
+    async fn on_share(&mut self, command: u64, message: &v1::Share, last: bool) -> Result<(), End> {
+        let Some(membership) = &mut self.ties.membership else { return Ok(()) };
+        let ack = match proto::share::from_wire(message) {
+            None => v1::Ack { command, refused: "the lanes cannot be read".into(), from: 0 },
+            Some((share, revisions)) => {
+                if membership.session.is_news(&share) {
+                    let from = membership.fleet.adopt(&share, &revisions, last).await.map_err(End::Lost)?;
+                    membership.session.take(share, from);
+                    self.held_since = self.beats;
+                }
+                let from = membership.session.holds().from.nanos();
+                v1::Ack { command, refused: String::new(), from }
+            }
+        };
+        self.send(Up::Ack(ack))?;
+        // The lease waits for this share: it is renewed with the next heartbeat.
+        self.heartbeat()
     }
 
     /// Says "ready" once enough probes of the clock are back to convert run time zero. The heartbeat behind it makes
@@ -139,7 +256,7 @@ impl Session<'_> {
     fn acknowledge(&mut self) -> Result<(), End> {
         match self.ready.take_if(|_| self.offset.probes() >= PROBES_ENOUGH) {
             Some(command) => {
-                self.send(Up::Ack(v1::Ack { command, refused: String::new() }))?;
+                self.send(Up::Ack(v1::Ack { command, refused: String::new(), from: 0 }))?;
                 self.heartbeat()
             }
             None => Ok(()),
@@ -149,7 +266,7 @@ impl Session<'_> {
     /// Begins to prepare for a run, in place of an earlier one.
     fn prepare(&mut self, run_id: String, command: u64, assignment: v1::Assignment) {
         let (means, window) = (self.means.clone(), self.welcome.window);
-        self.fleet = None;
+        self.ties.membership = None;
         self.preparing.abort_all();
         self.preparing.spawn(async move {
             let prepared = timeout(PREPARE_WITHIN, Fleet::prepare(run_id, &assignment, &means, window)).await;
@@ -160,44 +277,67 @@ impl Session<'_> {
     fn on_prepared(&mut self, prepared: Result<(u64, Result<Fleet, String>), JoinError>) -> Result<(), End> {
         match prepared {
             Ok((command, Ok(fleet))) => {
-                (self.say)(&format!("run {}: ready with {} lanes", fleet.run_id, fleet.lanes));
-                (self.fleet, self.ready) = (Some(fleet), Some(command));
+                (self.ties.say)(&format!(
+                    "run {}: ready with {} lanes",
+                    fleet.run_id,
+                    fleet.share.lanes.len()
+                ));
+                let mut session = Session::new(self.welcome.session_id, self.epoch);
+                session.take(fleet.share.clone(), fleet.share.from);
+                self.ties.membership = Some(Membership { session, fleet });
+                self.ready = Some(command);
                 self.acknowledge()
             }
             Ok((command, Err(refused))) => {
-                (self.say)(&format!("refused the run: {refused}"));
-                self.send(Up::Ack(v1::Ack { command, refused }))
+                (self.ties.say)(&format!("refused the run: {refused}"));
+                self.send(Up::Ack(v1::Ack { command, refused, from: 0 }))
             }
             // One that was given up for a newer assignment.
             Err(_) => Ok(()),
         }
     }
 
-    fn start(&mut self, start: &v1::Start) {
-        // Readiness was only acknowledged with an offset.
-        if let (Some(fleet), Some(offset)) = (&mut self.fleet, self.offset.offset()) {
-            fleet.start(start.zero_at, offset);
+    /// Starts the fleet when run time zero and the offset of the clocks are known.
+    fn start(&mut self) {
+        let offset = self.offset.offset().filter(|_| self.offset.probes() >= PROBES_ENOUGH);
+        if let (Some(membership), Some(offset), Some(at)) = (&mut self.ties.membership, offset, self.start_at)
+        {
+            membership.fleet.start(at, offset);
+            membership.fleet.follow(offset);
         }
     }
 
-    fn on_lease(&mut self, lease: &v1::Lease) {
-        let t4 = self.agent.world.clock.now_ns();
+    /// Takes the answer to a heartbeat. A lease that was withdrawn for good means that the controller took this agent
+    /// for lost: it comes back on a new stream, and says what it holds.
+    fn on_lease(&mut self, lease: &v1::Lease) -> Result<(), End> {
+        let t4 = self.ties.agent.world.clock.now_ns();
         let (t1, t2, t3) = (lease.sent_at_local, lease.received_at, lease.answered_at);
         self.offset.on_probe(Probe { t1, t2, t3, t4 });
-        if let (true, Some(fleet)) = (lease.granted, &self.fleet) {
+        self.start();
+        if let Some(membership) = &self.ties.membership {
+            let reply = LeaseReply { sent_at: t1, granted: lease.granted, share_epoch: lease.share_epoch };
             let ttl_ns = u64::from(self.welcome.lease_ttl_ms) * 1_000_000;
-            fleet.renew(lease.sent_at_local, ttl_ns, lease.share_epoch);
+            if let Some(until) = membership.session.lease(reply, ttl_ns) {
+                membership.fleet.renew(until);
+            }
+            // An earlier heartbeat spoke of an older share.
+            let current = lease.heartbeat > self.held_since && membership.fleet.is_started();
+            if current && membership.session.is_cut_off(reply) {
+                return Err(End::Lost("it took this agent for lost".into()));
+            }
         }
+        Ok(())
     }
 
     fn heartbeat(&mut self) -> Result<(), End> {
         self.beats += 1;
-        let stands = self.fleet.as_ref().map(|fleet| fleet.stands().clone()).unwrap_or_default();
+        let membership = self.ties.membership.as_ref();
+        let stands = membership.map(|own| own.fleet.stands().clone()).unwrap_or_default();
         let offset = self.offset.offset();
         let beat = v1::Heartbeat {
             number: self.beats,
-            sent_at_local: self.agent.world.clock.now_ns(),
-            share_epoch: self.fleet.as_ref().map_or(0, |fleet| fleet.share_epoch),
+            sent_at_local: self.ties.agent.world.clock.now_ns(),
+            share_epoch: membership.map_or(0, |own| own.session.holds().epoch),
             in_flight: stands.in_flight,
             release_lag_p99_us: stands.release_lag_p99,
             cpu_share: stands.cpu_share,
@@ -211,21 +351,28 @@ impl Session<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        let Some(fleet) = &mut self.fleet else { return Ok(()) };
-        let sealed = fleet.flush().await.map_err(End::Lost)?;
-        for warning in fleet.take_warnings() {
-            (self.say)(&warning);
+        let slow = self.waits_since.is_some_and(|since| since.elapsed() > SLOW);
+        let quitting = self.quit_at.is_some_and(|at| Instant::now() >= at);
+        let Some(membership) = &mut self.ties.membership else { return Ok(()) };
+        if quitting || (self.quit_at.is_some() && membership.fleet.is_delivered()) {
+            return Err(End::Interrupted);
         }
-        match sealed {
-            // What the heartbeat says of the last interval belongs before the last delta.
-            Some(delta) => {
-                if delta.fin {
-                    self.heartbeat()?;
-                }
-                self.deliver(&delta)
-            }
-            None => Ok(()),
+        // Over a slow link one delta after the other, so that heartbeats pass; what is new gathers meanwhile.
+        if slow {
+            return Ok(());
         }
+        let epoch = membership.session.holds().epoch;
+        let sealed = membership.fleet.flush(epoch).await.map_err(End::Lost)?;
+        for warning in membership.fleet.take_warnings() {
+            (self.ties.say)(&warning);
+        }
+        let Some(delta) = sealed else { return Ok(()) };
+        self.waits_since.get_or_insert_with(Instant::now);
+        // What the heartbeat says of the last interval belongs before the last delta.
+        if delta.fin {
+            self.heartbeat()?;
+        }
+        self.deliver(&delta)
     }
 
     fn on_ack(&mut self, ack: Result<Option<v1::DeltaAck>, Status>) -> Result<(), End> {
@@ -234,17 +381,15 @@ impl Session<'_> {
         if !ack.refused.is_empty() {
             return Err(End::Rejected(ack.refused));
         }
-        let again = self.fleet.as_mut().map(|fleet| fleet.on_ack(ack.last_applied_seq, ack.resend));
-        for delta in again.unwrap_or_default() {
-            self.deliver(&delta)?;
-        }
-        Ok(())
+        let Some(membership) = &mut self.ties.membership else { return Ok(()) };
+        let again = membership.fleet.on_ack(ack.last_applied_seq, ack.resend);
+        self.waits_since = membership.fleet.outbox().unacked().next().map(|_| Instant::now());
+        again.iter().try_for_each(|delta| self.deliver(delta))
     }
 
     fn deliver(&self, delta: &Arc<Delta>) -> Result<(), End> {
-        let run_id = self.fleet.as_ref().map(|fleet| fleet.run_id.clone()).unwrap_or_default();
-        let origin = Origin { session_id: self.welcome.session_id, controller_epoch: self.epoch, run_id };
-        self.deltas.try_send(to_wire(&origin, delta)).map_err(|_| stuck())
+        let Some(membership) = &self.ties.membership else { return Ok(()) };
+        self.deltas.try_send(membership.message(delta)).map_err(|_| stuck())
     }
 
     fn send(&self, kind: Up) -> Result<(), End> {
@@ -269,8 +414,12 @@ fn ticks(every: Duration) -> Interval {
 
 const LEAVE_WITHIN: Duration = Duration::from_millis(200);
 const PREPARE_WITHIN: Duration = Duration::from_secs(20);
-/// A controller that answers no heartbeat for so long is gone.
-const SILENCE: Duration = Duration::from_secs(10);
+/// A stream on which nothing comes for so long is given up for another.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Acks that take longer than this mean a slow link.
+const SLOW: Duration = Duration::from_secs(1);
+/// How long the operator's second signal waits for the last acks.
+const QUIT_WITHIN: Duration = Duration::from_secs(2);
 /// The first probes of the clock come fast, so that its bound is good before the start.
 const PROBES: u64 = 16;
 /// Fewer than these are no estimate.

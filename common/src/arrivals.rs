@@ -5,7 +5,7 @@
 //! whole scenario, whoever owns the lanes. The j-th arrival of lane l has the number `j·L + l` in both.
 
 use crate::lane::{LANES, LaneSet};
-use crate::plan::{Arrivals, Load, Scenario};
+use crate::plan::{Arrivals, Load, Plan, Scenario};
 use crate::random::Random;
 use crate::schedule::{ARRIVAL, Schedule, ScheduleError, Segment, Work};
 use crate::time::RunTime;
@@ -29,6 +29,31 @@ pub struct Timetable {
     poisson: Option<Random>,
 }
 
+/// From `at` on, the rate of a scenario is `milli` thousandths of an arrival per second, until its load ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Revision {
+    /// Its place in the plan.
+    pub scenario: u32,
+    /// The first due time of the new rate.
+    pub at: RunTime,
+    /// Thousandths of an arrival per second.
+    pub milli: u64,
+}
+
+/// The timetables of a plan, by scenario, under these changes in their order. A change of a scenario that does not
+/// exist or lies behind its end changes nothing.
+pub fn timetables(plan: &Plan, revisions: &[Revision]) -> Result<Vec<Timetable>, ScheduleError> {
+    let timetables = plan.scenarios.iter().map(|scenario| Timetable::of(scenario, plan.seed));
+    let mut timetables = timetables.collect::<Result<Vec<_>, _>>()?;
+    for revision in revisions {
+        let timetable = timetables.get_mut(revision.scenario as usize).filter(|own| revision.at < own.end());
+        if let Some(timetable) = timetable {
+            *timetable = timetable.revised(revision.at, revision.milli)?;
+        }
+    }
+    Ok(timetables)
+}
+
 impl Timetable {
     /// Compiles the load of a scenario under the plan's seed.
     pub fn of(scenario: &Scenario, seed: u64) -> Result<Self, ScheduleError> {
@@ -42,6 +67,12 @@ impl Timetable {
             Arrivals::Poisson => Some(Random::new(seed, &scenario.name)),
         };
         Ok(Self { schedule: Arc::new(Schedule::new(segments)?), poisson })
+    }
+
+    /// The same timetable until `at`, and `milli` thousandths of an arrival per second from then on until its end.
+    pub fn revised(&self, at: RunTime, milli: u64) -> Result<Self, ScheduleError> {
+        let hold = Segment::new(self.end().since(at), milli, milli);
+        Ok(Self { schedule: Arc::new(self.schedule.revised(at, [hold])?), poisson: self.poisson.clone() })
     }
 
     /// When the schedule ends: nothing is due after it.

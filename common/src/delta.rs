@@ -85,13 +85,19 @@ impl Outbox {
         self.cursors = cursors;
     }
 
+    /// Any number of sealed deltas may wait from now on: they go into a file.
+    pub const fn unbound(&mut self) {
+        self.window = usize::MAX;
+    }
+
     /// Whether a delta could be sealed now: the window has room.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.sealed.len() < self.window
     }
 
-    /// Seals what is open into a numbered delta, unless the window is full or there is nothing to say.
+    /// Seals what is open into a numbered delta, unless the window is full or there is nothing to say. What is too
+    /// much for one message stays open: seal again. Only when nothing is left, the delta can be the last (`fin`).
     pub fn seal(&mut self, share_epoch: u32, fin: bool) -> Result<Option<Arc<Delta>>, HistogramError> {
         if !self.has_room() || (self.open.is_empty() && !fin) {
             return Ok(None);
@@ -99,13 +105,14 @@ impl Outbox {
         let sums = self.cumulative.iter().zip(&self.open.tallies).map(|(sum, new)| sum.plus(new));
         let cumulative: Vec<Tally> = sums.collect::<Result<_, _>>()?;
         self.last_seq += 1;
+        let measured = self.open.take_within(MEASURED_BYTES_MAX);
         let delta = Arc::new(Delta {
             seq: self.last_seq,
             share_epoch,
             cursors: self.cursors.clone(),
-            measured: self.open.take(),
+            measured,
             cumulative: cumulative.clone(),
-            fin,
+            fin: fin && self.open.is_empty(),
         });
         self.cumulative = cumulative;
         self.sealed.push_back(Arc::clone(&delta));
@@ -124,6 +131,12 @@ impl Outbox {
         self.sealed.iter()
     }
 
+    /// The number of the newest delta that was acknowledged; 0 for none.
+    #[must_use]
+    pub fn last_acked(&self) -> u64 {
+        self.sealed.front().map_or(self.last_seq, |oldest| oldest.seq - 1)
+    }
+
     /// The number of the newest sealed delta; 0 for none.
     #[must_use]
     pub const fn last_seq(&self) -> u64 {
@@ -136,6 +149,12 @@ impl Inbox {
     #[must_use]
     pub fn new(scenarios: usize) -> Self {
         Self { last: 0, cumulative: vec![Tally::default(); scenarios] }
+    }
+
+    /// Everything up to delta `last` is applied, and these are the sums.
+    #[must_use]
+    pub const fn restored(last: u64, cumulative: Vec<Tally>) -> Self {
+        Self { last, cumulative }
     }
 
     /// The newest applied delta; 0 for none.
@@ -172,6 +191,9 @@ impl Inbox {
         }
     }
 }
+
+/// About half of what a message may hold: the estimates are upper bounds, but tallies and cursors come on top.
+const MEASURED_BYTES_MAX: usize = 512 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -70,6 +70,13 @@ impl Histogram {
         self.overflow
     }
 
+    /// No message carries it in more bytes: every value that occurs costs at most five.
+    #[must_use]
+    pub fn bytes_max(&self) -> usize {
+        let values = usize::try_from(self.count).map_or(BUCKETS, |count| count.min(BUCKETS));
+        if self.is_empty() { 0 } else { 64 + 5 * values }
+    }
+
     /// Whether nothing at all was counted.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

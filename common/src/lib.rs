@@ -24,6 +24,7 @@ pub mod counts;
 pub mod measured;
 pub mod delta;
 pub mod clock;
+pub mod session;
 pub mod run;
 pub mod human;
 pub mod ledger;

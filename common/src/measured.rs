@@ -110,6 +110,27 @@ impl Measured {
         std::mem::replace(self, empty)
     }
 
+    /// Takes out as much as fits into about `budget` bytes of a message, the rest stays: what a long silence gathers
+    /// goes out in several pieces. At least something is taken.
+    #[must_use]
+    pub fn take_within(&mut self, budget: usize) -> Self {
+        let mut part = Self::sized(self.tallies.len(), self.series.len());
+        std::mem::swap(&mut part.tallies, &mut self.tallies);
+        std::mem::swap(&mut part.release_lag, &mut self.release_lag);
+        let mut left = budget.saturating_sub(part.release_lag.bytes_max());
+        for (own, taken) in self.series.iter_mut().zip(&mut part.series) {
+            let cost = own.bytes_max();
+            if cost > left && left < budget / 2 {
+                break;
+            }
+            left = left.saturating_sub(cost);
+            let empty = Series { timeline: std::mem::take(&mut own.timeline), ..Series::default() };
+            *taken = std::mem::replace(own, empty);
+            taken.timeline = own.timeline.take_within(&mut left);
+        }
+        part
+    }
+
     /// Whether there is anything to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -184,6 +205,12 @@ impl Series {
         self.timeline.merge(&other.timeline)
     }
 
+    /// No message carries this, without its timeline, in more bytes.
+    fn bytes_max(&self) -> usize {
+        let histograms = [&self.service_time, &self.send_lag, &self.ttfb, &self.connect_time, &self.size];
+        256 + 8 * self.status.len() + histograms.iter().map(|one| one.bytes_max()).sum::<usize>()
+    }
+
     /// Requests that ended.
     #[must_use]
     pub fn requests(&self) -> u64 {
@@ -232,6 +259,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_taken_in_pieces_adds_up(whole in any_measured(), budget in 1_usize..3000) {
+            let (mut rest, mut sum, mut pieces) = (whole.clone(), Measured::sized(1, 1), 0);
+            while !rest.is_empty() {
+                sum.add(&rest.take_within(budget)).unwrap();
+                pieces += 1;
+                prop_assert!(pieces <= 200, "every piece takes something");
+            }
+            prop_assert_eq!(sum, whole);
+        }
+
         #[test]
         fn merging_commutes_and_associates(a in any_measured(), b in any_measured(), c in any_measured()) {
             let sum = |parts: [&Measured; 3]| {

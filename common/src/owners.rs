@@ -139,6 +139,8 @@ impl Owners {
 
     /// The first dealing, over everybody known: lanes interleave, so that agents are never in phase.
     pub fn deal(&mut self) -> Shares {
+        // Whatever was dealt before is forgotten.
+        write(&mut self.history, &mut self.news, nobodys(RunTime::ZERO, RunTime::MAX, LaneSet::all()));
         let sessions: Vec<SessionId> = self.holders.keys().copied().collect();
         self.holders.values_mut().for_each(|holder| holder.role = Role::Active);
         let hands =
@@ -189,7 +191,7 @@ impl Owners {
         if self.holders.values().any(|holder| !holder.pending.is_empty()) {
             return None;
         }
-        let held = self.history.changes().into_iter().last().unwrap_or_default();
+        let held = self.history.changes().last().copied().unwrap_or_default();
         Some(revising.from.max(held))
     }
 
@@ -253,6 +255,20 @@ impl Owners {
             pending.strict = true;
         }
         Some(share)
+    }
+
+    /// Tells somebody who holds nothing that nothing more will come.
+    pub fn dismiss(&mut self, session: SessionId, from: RunTime) -> Option<Share> {
+        self.epoch += 1;
+        let holder = self.holders.get_mut(&session)?;
+        Some(holder.shrink(self.epoch, from, holder.lanes.clone()))
+    }
+
+    /// The share that a session was given first, or nothing.
+    #[must_use]
+    pub fn first_share(&self, session: SessionId) -> Share {
+        let first = self.holders.get(&session).and_then(|holder| holder.pending.front());
+        first.map_or_else(Share::nothing, |pending| pending.share.clone())
     }
 
     /// The newest share that took lanes from a session: without it no lease counts.

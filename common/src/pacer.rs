@@ -5,6 +5,10 @@
 //! - Nothing is released before it is due.
 //! - After a stall of the generator the backlog is released at 1.2 × the plan's pace, so a stall never becomes a
 //!   burst; an arrival that is released more than `max_lateness` after its due time is skipped as late.
+//! - Without a lease nothing is fired *or given up*: what was due meanwhile may be somebody else's by the time the
+//!   lease is back. Then what is left of it is skipped for want of a lease, and the load goes on at the present time.
+//! - Arrivals come from one cursor after the other, as shares change. [`Pacer::hold`] keeps everything from a due
+//!   time on until [`Pacer::switch`] says what holds from there: between the two, all threads of an agent agree.
 //! - Waiting for a free slot is not lateness: the cursor waits (no memory), nothing is skipped or slowed, and the
 //!   wait counts in the response time. Under [`Overload::Skip`] what finds no slot is skipped instead.
 //!
@@ -21,6 +25,7 @@
 use crate::arrivals::{Cursor, Due};
 use crate::plan::Overload;
 use crate::time::RunTime;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What the engine shall do next.
@@ -35,6 +40,8 @@ pub enum Order {
     Wait(RunTime),
     /// Something is due but has no slot: ask again when one is free.
     WaitForSlot,
+    /// What comes next is held: ask again after [`Pacer::switch`].
+    WaitForShare,
     /// Nothing is left.
     Done,
 }
@@ -72,19 +79,35 @@ pub struct Gate {
     pub lease: bool,
 }
 
-/// Paces the arrivals of one cursor.
+/// Paces the arrivals of one cursor after the other.
 #[derive(Clone, Debug)]
 pub struct Pacer {
-    cursor: Cursor,
+    /// What is to be fired, in due order; each part ends where the next begins.
+    parts: VecDeque<Part>,
     limits: Limits,
     /// Wakes are rounded up to a multiple of this; zero for none.
     quantum: Duration,
-    stop: RunTime,
-    /// What is left before `stop` is skipped.
+    /// The load ends here: more may come until then.
+    end: RunTime,
+    /// Nothing due here or later is resolved for now.
+    held: RunTime,
+    /// What is left is skipped.
     aborted: bool,
+    /// Nothing due here or later is resolved.
+    resolved: RunTime,
+    /// The last time at which there was no lease though something was due.
+    fenced: Option<RunTime>,
     released: RunTime,
     seen: RunTime,
     rest: Rest,
+}
+
+/// The arrivals of a cursor that are due before `until`.
+#[derive(Clone, Debug)]
+struct Part {
+    from: RunTime,
+    until: RunTime,
+    cursor: Cursor,
 }
 
 /// What the engine was told to do the last time.
@@ -96,15 +119,28 @@ enum Rest {
     Until(RunTime),
     /// To come back when a slot is free.
     Slot,
+    /// To come back at any time: there was no lease.
+    Fenced,
 }
 
 impl Pacer {
-    /// A pacer over `cursor`, asked for the first time at `now` or before its first arrival.
+    /// A pacer over `cursor` until the load ends at `end`, asked for the first time at `now` or before its first
+    /// arrival.
     #[must_use]
-    pub fn new(cursor: Cursor, limits: Limits, now: RunTime) -> Self {
-        let (released, seen) = (now, now);
-        let (quantum, stop, aborted, rest) = (Duration::ZERO, RunTime::MAX, false, Rest::None);
-        Self { cursor, limits, quantum, stop, aborted, released, seen, rest }
+    pub fn new(cursor: Cursor, limits: Limits, end: RunTime, now: RunTime) -> Self {
+        Self {
+            parts: [Part { from: RunTime::ZERO, until: RunTime::MAX, cursor }].into(),
+            limits,
+            quantum: Duration::ZERO,
+            end,
+            held: RunTime::MAX,
+            aborted: false,
+            resolved: RunTime::ZERO,
+            fenced: None,
+            released: now,
+            seen: now,
+            rest: Rest::None,
+        }
     }
 
     /// Releases only at multiples of `quantum` of run time (zero: at every due time).
@@ -112,49 +148,86 @@ impl Pacer {
         self.quantum = quantum;
     }
 
-    /// Nothing due at `from` or later is fired any more.
-    pub fn stop(&mut self, from: RunTime) {
-        self.stop = self.stop.min(from);
+    /// Holds everything that is due at `from` or later, or later than what was resolved; returns from when on.
+    pub fn hold(&mut self, from: RunTime) -> RunTime {
+        self.held = from.max(self.resolved);
+        self.held
     }
 
-    /// Nothing is fired any more; what is left before the stop is skipped, so that the books close at once.
+    /// Lets go of what is held: from `from` on, `cursor` holds. `end`: when the load ends now.
+    pub fn switch(&mut self, from: RunTime, cursor: Cursor, end: RunTime) {
+        self.parts.retain(|part| part.from < from);
+        if let Some(last) = self.parts.back_mut() {
+            last.until = last.until.min(from);
+        }
+        self.parts.push_back(Part { from, until: RunTime::MAX, cursor });
+        self.limits.give_up = end + self.limits.give_up.since(self.end);
+        (self.held, self.end) = (RunTime::MAX, end);
+    }
+
+    /// Arrivals that still wait for a slot at `at` are given up.
+    pub fn give_up_at(&mut self, at: RunTime) {
+        self.limits.give_up = self.limits.give_up.min(at);
+    }
+
+    /// When waiting arrivals are given up.
+    #[must_use]
+    pub const fn give_up(&self) -> RunTime {
+        self.limits.give_up
+    }
+
+    /// Nothing is fired any more; what is left is skipped, so that the books close at once.
     pub fn abort(&mut self) {
         self.aborted = true;
+    }
+
+    /// Every arrival due before it is resolved.
+    #[must_use]
+    pub fn cursor(&self) -> RunTime {
+        self.peek().map_or(self.end, |due| due.at)
     }
 
     /// The next arrival that is not resolved yet.
     #[must_use]
     pub fn peek(&self) -> Option<Due> {
-        self.cursor.peek().filter(|due| due.at < self.stop)
+        let next = |part: &Part| part.cursor.peek().filter(|due| due.at < part.until);
+        self.parts.iter().find_map(next)
     }
 
     /// What to do at `now`.
     pub fn next(&mut self, now: RunTime, gate: Gate) -> Order {
-        self.advance(now);
-        let Some(due) = self.peek() else { return Order::Done };
-        if self.aborted {
+        let due = self.peek();
+        self.advance(now, due);
+        let Some(due) = due else { return self.at_rest(now) };
+        if due.at >= self.held {
+            return Order::WaitForShare;
+        }
+        if self.aborted && gate.lease {
             return self.skip(due, SkipReason::Stopped);
+        }
+        if self.aborted || (!gate.lease && now >= self.limits.give_up) {
+            return Order::Done;
         }
         if due.at > now {
             return self.wait(self.round_up(due.at));
         }
         if !gate.lease {
+            self.fenced = Some(now);
+            self.rest = Rest::Fenced;
+            return Order::Wait(now + FENCED_POLL);
+        }
+        if self.fenced.is_some_and(|until| due.at <= until) {
             return self.skip(due, SkipReason::NoLease);
         }
         if due.at > self.released {
-            if now.since(due.at) > self.limits.max_lateness {
-                return self.skip(due, SkipReason::Late);
-            }
-            // The inverse of `catch_up`, rounded up: the wake must not come before the release.
-            let behind = due.at.nanos() - self.released.nanos();
-            return self.wait(RunTime::from_nanos(now.nanos() + (behind * 5).div_ceil(6)));
+            return self.hold_back(due, now);
         }
         if now >= self.limits.give_up {
             return self.skip(due, SkipReason::Overload);
         }
         match (gate.slot, self.limits.overload) {
             (true, _) => {
-                self.cursor.next();
+                self.resolve(due);
                 Order::Fire(due)
             }
             (false, Overload::Skip) => self.skip(due, SkipReason::Overload),
@@ -165,13 +238,47 @@ impl Pacer {
         }
     }
 
+    /// Nothing is left of what is known; a share may bring more until the load ends.
+    fn at_rest(&mut self, now: RunTime) -> Order {
+        if self.held < RunTime::MAX {
+            Order::WaitForShare
+        } else if now < self.end && !self.aborted {
+            self.wait(self.end)
+        } else {
+            Order::Done
+        }
+    }
+
+    /// An arrival of a backlog: it waits for its turn, or is too late.
+    fn hold_back(&mut self, due: Due, now: RunTime) -> Order {
+        if now.since(due.at) > self.limits.max_lateness {
+            return self.skip(due, SkipReason::Late);
+        }
+        // The inverse of `catch_up`, rounded up: the wake must not come before the release.
+        let behind = due.at.nanos() - self.released.nanos();
+        self.wait(RunTime::from_nanos(now.nanos() + (behind * 5).div_ceil(6)))
+    }
+
+    fn resolve(&mut self, due: Due) {
+        while let Some(part) = self.parts.front_mut() {
+            if part.cursor.peek().is_some_and(|next| next.at < part.until) {
+                part.cursor.next();
+                break;
+            }
+            self.parts.pop_front();
+        }
+        self.resolved = due.at + Duration::from_nanos(1);
+    }
+
     fn wait(&mut self, until: RunTime) -> Order {
         self.rest = Rest::Until(until);
         Order::Wait(until)
     }
 
     fn skip(&mut self, due: Due, reason: SkipReason) -> Order {
-        self.cursor.next();
+        self.resolve(due);
+        // What is given up need not be caught up.
+        self.released = self.released.max(due.at);
         Order::Skip(due, reason)
     }
 
@@ -186,21 +293,25 @@ impl Pacer {
 
     /// Moves `released` to where it may be at `now`. Time in which the engine had nothing to do is free; time in
     /// which it should have run and did not is a stall, of which all but [`GRACE_NS`] must be caught up.
-    fn advance(&mut self, now: RunTime) {
+    fn advance(&mut self, now: RunTime, next: Option<Due>) {
         let now = now.max(self.seen);
         let caught_up = self.released >= self.seen;
         let asked = match self.rest {
             Rest::None => self.seen,
             Rest::Until(t) => t.clamp(self.seen, now),
             Rest::Slot => now,
+            Rest::Fenced => self.seen,
         };
         let at_asked = match self.rest {
             Rest::Slot => now,
             _ if caught_up => asked,
             _ => catch_up(self.released, asked.nanos() - self.seen.nanos()),
         };
-        let stall = (now.nanos() - asked.nanos()).min(GRACE_NS);
-        self.released = catch_up(at_asked, stall).min(now);
+        let grace = if self.rest == Rest::Fenced { 0 } else { GRACE_NS };
+        let stall = (now.nanos() - asked.nanos()).min(grace);
+        // Without a backlog there is nothing to catch up.
+        let backlog = next.is_some_and(|due| due.at <= now);
+        self.released = if backlog { catch_up(at_asked, stall).min(now) } else { now };
         self.seen = now;
         self.rest = Rest::None;
     }
@@ -211,6 +322,8 @@ fn catch_up(released: RunTime, passed: u64) -> RunTime {
     RunTime::from_nanos(released.nanos().saturating_add(passed + passed / 5))
 }
 
+/// While there is no lease, it is looked for so often.
+const FENCED_POLL: Duration = Duration::from_millis(5);
 /// A wake-up late by no more than this is no stall: hosts take cores away for a few milliseconds all the time.
 const GRACE_NS: u64 = 5_000_000;
 

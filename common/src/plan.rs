@@ -116,12 +116,36 @@ pub struct Tls {
 }
 
 /// The agents of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Agents {
     /// How many agents the run waits for; `None`: one agent inside the controller.
     pub expect: Option<u32>,
     /// How exactly arrivals are released.
     pub pacing: Pacing,
+    /// What becomes of a lost agent's part of the load.
+    pub on_loss: OnLoss,
+    /// How long a heartbeat's answer allows an agent to fire.
+    pub lease_ttl: Duration,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        let (expect, pacing, on_loss) = (None, Pacing::Precise, OnLoss::Rebalance);
+        Self { expect, pacing, on_loss, lease_ttl: Duration::from_secs(3) }
+    }
+}
+
+/// What becomes of a lost agent's part of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLoss {
+    /// The others take it over.
+    #[default]
+    Rebalance,
+    /// It is missing until the agent is back.
+    Continue,
+    /// The run ends.
+    Abort,
 }
 
 /// How exactly arrivals are released, and at what cost.

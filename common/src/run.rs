@@ -1,24 +1,35 @@
 //! The life of a run, as the controller sees it: facts in, orders out, time as an argument.
 //!
 //! ```text
-//!   Gathering ──all joined──▶ Preparing ──all ready──▶ Running ──all finished──▶ Over
-//!       │ deadline                │ deadline, refusal     │ agent lost, stop,
-//!       ▼                         ▼                       ▼ deadline
-//!      Over(NotStarted)          Over(NotStarted)        Draining ──▶ Over
+//!   Gathering ──enough joined──▶ Preparing ──all ready──▶ Running ──all finished──▶ Over
+//!       │  ▲────one is lost───────┘  │ deadline, refusal     │ stop, interrupt,
+//!       ▼ deadline                   ▼                       ▼ failing store
+//!      Over(NotStarted)             Over(NotStarted)        Draining ──▶ Over
 //! ```
 //!
-//! Every state has a deadline, so nothing waits for ever. An agent that is lost while the run is under way ends it:
-//! its arrivals are unknown, the others drain, the verdict says so.
+//! Every state has a deadline, so nothing waits for ever.
+//!
+//! While the load is on, agents come and go. A member is **here** as long as its lease can hold. One that was silent
+//! for nearly the length of a lease is withdrawn: from then on no heartbeat renews its lease, so its end is known,
+//! and from that due time on its lanes go to others ([`OnLoss`]). It may come back with its books at any time: it is
+//! first told what it lost, and then gets lanes again, unless it has been lost too often.
 
+use crate::owners::{Claim, Owners, Role};
+pub use crate::plan::OnLoss;
+pub use crate::share::SessionId;
+use crate::share::Share;
+use crate::time::RunTime;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use crate::share::SessionId;
+mod member;
+
+use member::{Member, Standing};
 
 /// A point on the controller's clock.
 pub type Now = Duration;
 
-/// How long the states may last.
+/// How long things may last.
 #[derive(Clone, Copy, Debug)]
 pub struct Timers {
     /// Waiting for agents to join.
@@ -27,8 +38,14 @@ pub struct Timers {
     pub prepare: Duration,
     /// From "all ready" to run time zero: long enough for the order to reach everybody.
     pub start_lead: Duration,
-    /// An agent silent for this long is lost.
-    pub silence: Duration,
+    /// A heartbeat's answer allows firing for so long.
+    pub lease_ttl: Duration,
+    /// A silent agent's lease is withdrawn so long before it would end, so that its lanes can be handed over in time.
+    pub withdraw_early: Duration,
+    /// How far in the future lanes change hands: long enough to reach those who lose them.
+    pub move_lead: Duration,
+    /// A missing agent is waited for so long after the load has ended, counted from its loss.
+    pub grace: Duration,
     /// From the end of the load until the last delta, what is under way included.
     pub finish: Duration,
     /// The same when the operator gives up what is under way.
@@ -44,19 +61,44 @@ pub enum Fact {
         session: SessionId,
         /// Its name, for messages.
         name: String,
+        /// What it counts for when lanes are dealt.
+        claim: Claim,
     },
     /// It is ready to start.
     Ready(SessionId),
     /// It cannot carry out what was assigned, and why.
     Refused(SessionId, String),
+    /// It holds a share.
+    Holds {
+        /// Who.
+        session: SessionId,
+        /// Which.
+        epoch: u32,
+        /// From which due time on.
+        from: RunTime,
+    },
     /// It gave a sign of life.
     Alive(SessionId),
+    /// Its stream ended, and why. Its lease goes on.
+    Away(SessionId, String),
+    /// It is back on a new stream and holds this share.
+    Back(SessionId, Share),
+    /// The answer to [`Order::Withdraw`]: it has no lease from here on.
+    Withdrawn(SessionId, Now),
+    /// Its books cannot be trusted, and why: it takes no further part.
+    Broken(SessionId, String),
+    /// It asks to leave.
+    Leaves(SessionId, String),
     /// Its last delta is applied.
     Finished(SessionId),
-    /// Its stream ended or its books are broken, and why.
-    Gone(SessionId, String),
-    /// The operator asks to stop.
+    /// The operator asks to stop, at the terminal.
     Interrupted,
+    /// The operator asks to stop, from elsewhere.
+    Stopped,
+    /// Nothing can be kept any more, and why.
+    StoreFailed(String),
+    /// The schedule is to be changed as soon as that is safe.
+    Revise,
     /// Time went by.
     Tick,
 }
@@ -65,20 +107,51 @@ pub enum Fact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Order {
-    /// Deal the lanes over these sessions and send each its assignment.
-    Assign(Vec<SessionId>),
-    /// Tell everybody when run time zero is.
-    Start {
-        /// On the controller's clock.
-        zero_at: Now,
+    /// Send the plan and a first share; let heartbeats renew the lease.
+    Assign(SessionId, Share),
+    /// Tell when run time zero is.
+    Start(SessionId, Now),
+    /// Send a share. Heartbeats of who holds an older one than [`Owners::fence`] renew nothing.
+    Share(SessionId, Share),
+    /// Send a share without lanes, after which the session drains and sends its last delta.
+    Stop(SessionId, Share),
+    /// Give up what is under way, everybody.
+    Abort,
+    /// Let no heartbeat renew its lease any more, and say until when it lasts ([`Fact::Withdrawn`]). Without
+    /// `force` only if it was silent indeed: a heartbeat may be on its way to this machine ([`Fact::Alive`]).
+    Withdraw {
+        /// Whose.
+        session: SessionId,
+        /// Whatever its heartbeats say.
+        force: bool,
     },
-    /// Tell everybody to fire nothing due after now; `abort` gives up what is under way too.
-    Stop {
-        /// Whether to wait for requests under way.
-        abort: bool,
-    },
+    /// Let heartbeats renew the lease again.
+    Readmit(SessionId),
+    /// Its part is done: it may go.
+    Dismiss(SessionId),
+    /// From this run time on the changed schedule holds; nobody holds anything from there yet.
+    Revised(RunTime),
+    /// Something for the report happened.
+    Tell(Event),
     /// Make the report: nothing will change any more.
     Close(Ending),
+}
+
+/// What the report should tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An agent's lease was over at this due time, and why.
+    Lost(SessionId, RunTime, String),
+    /// A lost agent is back.
+    Returned(SessionId),
+    /// An agent joined while the load was on.
+    JoinedLate(SessionId),
+    /// An agent left and handed over its lanes.
+    Left(SessionId, String),
+    /// An agent fired after its lease was over.
+    FiredBeyondLease(SessionId),
+    /// An agent was lost too often and gets no lanes any more.
+    Spare(SessionId),
 }
 
 /// How a run ended.
@@ -86,12 +159,16 @@ pub enum Order {
 pub enum Ending {
     /// The whole schedule was carried out.
     Completed,
-    /// Stopped by the operator, what was under way ended.
+    /// Stopped by the operator at the terminal, what was under way ended.
     Interrupted,
     /// Stopped by the operator, what was under way was given up.
     Aborted,
-    /// An agent was lost on the way, and why.
+    /// Stopped by `controller stop`, what was under way ended.
+    Stopped,
+    /// An agent was lost, the plan says to end then, and why.
     AgentLost(String),
+    /// Nothing could be kept any more, and why.
+    StoreFailed(String),
     /// It never began, and why.
     NotStarted(String),
 }
@@ -115,43 +192,69 @@ pub enum State {
 #[derive(Clone, Debug)]
 pub struct Run {
     timers: Timers,
+    on_loss: OnLoss,
     expect: usize,
-    /// How long the load lasts from run time zero.
-    load: Duration,
+    /// When the load ends, on the run's axis.
+    end: RunTime,
     state: State,
+    gather_until: Now,
     deadline: Now,
+    zero_at: Option<Now>,
     members: BTreeMap<SessionId, Member>,
+    owners: Owners,
+    revising: bool,
     ending: Ending,
 }
 
-#[derive(Clone, Debug)]
-struct Member {
-    name: String,
-    heard: Now,
-    standing: Standing,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Joined,
-    Ready,
-    Finished,
-    Lost,
-}
-
 impl Run {
-    /// A run that waits for `expect` agents and whose load lasts `load`.
+    /// A run that waits for `expect` agents and whose load ends at `end`.
     #[must_use]
-    pub fn new(expect: usize, load: Duration, timers: Timers, now: Now) -> Self {
+    pub fn new(expect: usize, end: RunTime, on_loss: OnLoss, timers: Timers, now: Now) -> Self {
         Self {
             timers,
+            on_loss,
             expect,
-            load,
+            end,
             state: State::Gathering,
+            gather_until: now + timers.gather,
             deadline: now + timers.gather,
+            zero_at: None,
             members: BTreeMap::new(),
+            owners: Owners::new(),
+            revising: false,
             ending: Ending::Completed,
         }
+    }
+
+    /// A run that was under way when its controller ended: every member is away, and its lease may last as long as
+    /// one that was granted just now. `members`: session, name, claim, whether its last delta is applied; `owners`
+    /// as the journal kept them.
+    pub fn resume(
+        &mut self,
+        zero_at: Now,
+        members: impl IntoIterator<Item = (SessionId, String, Claim, bool)>,
+        owners: Owners,
+        now: Now,
+    ) {
+        self.zero_at = Some(zero_at);
+        self.enter(State::Running, self.finish_by(zero_at));
+        for (session, name, claim, finished) in members {
+            let standing = if finished { Standing::Finished } else { Standing::Ready };
+            self.members.insert(session, Member::new(name, claim, standing, now));
+        }
+        self.owners = owners;
+    }
+
+    /// How long things may last.
+    #[must_use]
+    pub const fn timers(&self) -> Timers {
+        self.timers
+    }
+
+    /// When the load ends.
+    #[must_use]
+    pub const fn load_end(&self) -> RunTime {
+        self.end
     }
 
     /// Where it stands.
@@ -160,7 +263,7 @@ impl Run {
         self.state
     }
 
-    /// How many agents it runs with.
+    /// How many agents it waits for.
     #[must_use]
     pub const fn expect(&self) -> usize {
         self.expect
@@ -189,67 +292,131 @@ impl Run {
         self.members.values().filter(awaited).map(|member| member.name.as_str()).collect()
     }
 
+    /// Who owns what.
+    #[must_use]
+    pub const fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// Who owns what, for the journal.
+    pub fn owners_mut(&mut self) -> &mut Owners {
+        &mut self.owners
+    }
+
+    /// The load ends elsewhere than it did: its schedule was changed.
+    pub fn set_end(&mut self, end: RunTime) {
+        self.end = end;
+        if let (Some(zero_at), State::Running) = (self.zero_at, self.state) {
+            self.deadline = self.finish_by(zero_at);
+        }
+    }
+
+    /// Run time at `now`; zero before the start.
+    #[must_use]
+    pub fn run_time(&self, now: Now) -> RunTime {
+        RunTime::ZERO + self.zero_at.map_or(Duration::ZERO, |zero| now.saturating_sub(zero))
+    }
+
     /// Takes a fact and says what to do about it.
     pub fn on(&mut self, fact: Fact, now: Now) -> Vec<Order> {
         if self.state == State::Over {
             return vec![];
         }
-        match fact {
-            Fact::Joined { session, name } => self.on_joined(session, name, now),
-            Fact::Ready(session) => self.on_standing(session, Standing::Ready, now),
-            Fact::Finished(session) => self.on_standing(session, Standing::Finished, now),
-            Fact::Refused(session, why) => self.on_refused(session, &why),
-            Fact::Gone(session, why) => self.on_gone(session, &why, now),
+        if let Fact::Alive(session) = fact {
+            // By far the most frequent one, and nothing follows from it.
+            return self.on_alive(session, now);
+        }
+        let mut orders = match fact {
+            Fact::Joined { session, name, claim } => self.on_joined(session, name, claim, now),
+            Fact::Ready(session) => self.on_ready(session, now),
+            Fact::Refused(session, why) => self.on_refused(session, &why, now),
+            Fact::Holds { session, epoch, from } => self.on_holds(session, epoch, from),
+            Fact::Alive(session) => self.on_alive(session, now),
+            Fact::Away(session, why) => self.on_away(session, why, now),
+            Fact::Back(session, holds) => self.on_back(session, &holds, now),
+            Fact::Withdrawn(session, until) => self.on_withdrawn(session, until, now),
+            Fact::Broken(session, why) => self.on_broken(session, why, now),
+            Fact::Leaves(session, why) => self.on_leaves(session, why, now),
+            Fact::Finished(session) => self.on_finished(session, now),
             Fact::Interrupted => self.on_interrupted(now),
-            Fact::Alive(session) => {
-                self.heard(session, now);
-                vec![]
-            }
+            Fact::Stopped => self.drain(Ending::Stopped, now),
+            Fact::StoreFailed(why) => self.drain(Ending::StoreFailed(why), now),
+            Fact::Revise => self.on_revise(now),
             Fact::Tick => self.on_tick(now),
-        }
+        };
+        orders.extend(self.rebalance(now));
+        orders.extend(self.close_if_done(now));
+        orders
     }
 
-    fn on_joined(&mut self, session: SessionId, name: String, now: Now) -> Vec<Order> {
-        if self.state != State::Gathering {
-            return vec![];
-        }
-        self.members.insert(session, Member { name, heard: now, standing: Standing::Joined });
-        if self.members.len() < self.expect {
-            return vec![];
-        }
-        self.enter(State::Preparing, now + self.timers.prepare);
-        vec![Order::Assign(self.members.keys().copied().collect())]
-    }
-
-    fn on_standing(&mut self, session: SessionId, standing: Standing, now: Now) -> Vec<Order> {
-        self.heard(session, now);
-        match self.members.get_mut(&session) {
-            Some(member) if member.standing != Standing::Lost => member.standing = standing,
-            _ => return vec![],
-        }
+    fn on_joined(&mut self, session: SessionId, name: String, claim: Claim, now: Now) -> Vec<Order> {
         match self.state {
-            State::Preparing if self.all(|standing| standing == Standing::Ready) => self.start(now),
-            State::Running | State::Draining if self.all(is_settled) => self.close(),
+            State::Gathering => {
+                self.members.insert(session, Member::new(name, claim, Standing::Joined, now));
+                self.owners.add(session, claim);
+                if self.members.len() < self.expect { vec![] } else { self.assign(now) }
+            }
+            State::Preparing | State::Running => {
+                self.members.insert(session, Member::new(name, claim, Standing::Joined, now));
+                self.owners.add(session, claim);
+                vec![Order::Assign(session, Share::nothing())]
+            }
+            State::Draining | State::Over => vec![],
+        }
+    }
+
+    /// Deals the lanes over everybody who is there.
+    fn assign(&mut self, now: Now) -> Vec<Order> {
+        self.enter(State::Preparing, now + self.timers.prepare);
+        // Nobody has fired anything: who was there before and is not now leaves no trace.
+        self.owners = Owners::new();
+        for (session, member) in &mut self.members {
+            member.standing = Standing::Joined;
+            self.owners.add(*session, member.claim);
+        }
+        let shares = self.owners.deal();
+        shares.into_iter().map(|(session, share)| Order::Assign(session, share)).collect()
+    }
+
+    fn on_ready(&mut self, session: SessionId, now: Now) -> Vec<Order> {
+        self.heard(session, now);
+        let Some(member) = self.members.get_mut(&session) else { return vec![] };
+        if member.standing != Standing::Joined {
+            return vec![];
+        }
+        member.standing = Standing::Ready;
+        let holds = self.owners.first_share(session);
+        self.owners.on_ack(session, holds.epoch, holds.from);
+        match (self.state, self.zero_at) {
+            (State::Running, Some(zero_at)) => {
+                self.owners.set_role(session, Role::Active);
+                vec![Order::Start(session, zero_at), Order::Tell(Event::JoinedLate(session))]
+            }
+            (State::Preparing, _) if self.members.values().all(|m| m.standing == Standing::Ready) => {
+                self.start(now)
+            }
             _ => vec![],
         }
     }
 
-    fn on_refused(&mut self, session: SessionId, why: &str) -> Vec<Order> {
-        let name = self.name(session);
-        self.end(Ending::NotStarted(format!("agent {name} refused the run: {why}")))
+    fn start(&mut self, now: Now) -> Vec<Order> {
+        let zero_at = now + self.timers.start_lead;
+        self.zero_at = Some(zero_at);
+        self.enter(State::Running, self.finish_by(zero_at));
+        for session in self.members.keys() {
+            self.owners.set_role(*session, Role::Active);
+        }
+        self.members.keys().map(|session| Order::Start(*session, zero_at)).collect()
     }
 
-    fn on_gone(&mut self, session: SessionId, why: &str, now: Now) -> Vec<Order> {
+    fn on_refused(&mut self, session: SessionId, why: &str, now: Now) -> Vec<Order> {
+        let name = self.name(session);
         match self.state {
-            State::Gathering => {
-                self.members.remove(&session);
-                vec![]
+            State::Gathering | State::Preparing => {
+                self.end(Ending::NotStarted(format!("agent {name} refused the run: {why}")))
             }
-            State::Preparing if self.members.contains_key(&session) => {
-                let name = self.name(session);
-                self.end(Ending::NotStarted(format!("agent {name} was lost before the start: {why}")))
-            }
-            _ => self.lose(session, why, now),
+            // A latecomer that cannot take part is none; an agent that refuses a share fires what it has.
+            _ => self.on_broken(session, format!("it refused: {why}"), now),
         }
     }
 
@@ -258,36 +425,71 @@ impl Run {
             State::Gathering | State::Preparing => {
                 self.end(Ending::NotStarted("it was interrupted while it waited for agents".into()))
             }
-            State::Running => {
-                self.ending = Ending::Interrupted;
-                self.enter(State::Draining, now + self.timers.finish);
-                vec![Order::Stop { abort: false }]
-            }
+            State::Running => self.drain(Ending::Interrupted, now),
             State::Draining => {
-                if self.ending == Ending::Interrupted {
+                if matches!(self.ending, Ending::Interrupted | Ending::Stopped) {
                     self.ending = Ending::Aborted;
                 }
                 // The last deltas tell what was sent and given up: without them the books cannot close.
                 self.deadline = self.deadline.min(now + self.timers.abort);
-                vec![Order::Stop { abort: true }]
+                vec![Order::Abort]
             }
             State::Over => vec![],
         }
     }
 
-    fn on_tick(&mut self, now: Now) -> Vec<Order> {
-        let silent: Vec<SessionId> = self
-            .members
-            .iter()
-            .filter(|(_, member)| !is_settled(member.standing) && now > member.heard + self.timers.silence)
-            .map(|(session, _)| *session)
-            .collect();
-        let mut orders = vec![];
-        for session in silent {
-            let why = format!("no sign of life for {:.1} s", self.timers.silence.as_secs_f64());
-            orders.extend(self.on(Fact::Gone(session, why), now));
+    /// Takes the load away, for good: who is there drains and sends its last delta.
+    fn drain(&mut self, ending: Ending, now: Now) -> Vec<Order> {
+        match self.state {
+            State::Gathering | State::Preparing => {
+                let why = match ending {
+                    Ending::StoreFailed(why) => why,
+                    _ => "it was stopped while it waited for agents".into(),
+                };
+                self.end(Ending::NotStarted(why))
+            }
+            State::Running => {
+                (self.ending, self.revising) = (ending, false);
+                self.enter(State::Draining, now + self.timers.finish);
+                let from = self.run_time(now) + self.timers.move_lead;
+                self.end = self.end.min(from);
+                let shares = self.owners.stop(from);
+                shares.into_iter().map(|(session, share)| Order::Stop(session, share)).collect()
+            }
+            State::Draining | State::Over => vec![],
         }
-        if now > self.deadline && self.state != State::Over {
+    }
+
+    fn on_revise(&mut self, now: Now) -> Vec<Order> {
+        let from = self.run_time(now) + self.timers.move_lead;
+        if self.state != State::Running || self.revising || from >= self.end {
+            return vec![];
+        }
+        self.revising = true;
+        let shares = self.owners.revise(from);
+        shares.into_iter().map(|(session, share)| Order::Share(session, share)).collect()
+    }
+
+    /// Moves lanes to where they should be.
+    fn rebalance(&mut self, now: Now) -> Vec<Order> {
+        let run_time = self.run_time(now);
+        if self.state != State::Running || run_time >= self.end {
+            return vec![];
+        }
+        let mut orders = vec![];
+        if let Some(at) = self.owners.revised().filter(|_| self.revising) {
+            self.revising = false;
+            orders.push(Order::Revised(at));
+        }
+        let shares = self.owners.plan(run_time + self.timers.move_lead);
+        orders.extend(shares.into_iter().map(|(session, share)| Order::Share(session, share)));
+        orders.extend(self.stop_leavers(run_time));
+        orders
+    }
+
+    fn on_tick(&mut self, now: Now) -> Vec<Order> {
+        let mut orders = self.withdraw_silent(now);
+        if now > self.deadline {
             orders.extend(self.on_deadline(now));
         }
         orders
@@ -304,40 +506,34 @@ impl Run {
                 self.end(Ending::NotStarted(format!("not ready in time: {slow}")))
             }
             State::Running | State::Draining => {
-                let unfinished: Vec<SessionId> =
-                    self.members.iter().filter(|(_, m)| !is_settled(m.standing)).map(|(s, _)| *s).collect();
-                let lose = |session| self.lose(session, "its last delta did not come in time", now);
-                unfinished.into_iter().flat_map(lose).collect()
+                let zero = self.zero_at.unwrap_or_default();
+                for (session, member) in self.members.iter_mut().filter(|(_, member)| member.is_open()) {
+                    member.standing = Standing::Lost;
+                    member.missed.get_or_insert(now);
+                    self.owners
+                        .expire(*session, RunTime::ZERO + now.saturating_sub(zero) + self.timers.lease_ttl);
+                }
+                vec![]
             }
             State::Over => vec![],
         }
     }
 
-    fn start(&mut self, now: Now) -> Vec<Order> {
-        let zero_at = now + self.timers.start_lead;
-        self.enter(State::Running, zero_at + self.load + self.timers.finish);
-        vec![Order::Start { zero_at }]
-    }
-
-    /// Gives an agent up while the run is under way.
-    fn lose(&mut self, session: SessionId, why: &str, now: Now) -> Vec<Order> {
-        let Some(member) = self.members.get_mut(&session).filter(|member| !is_settled(member.standing))
-        else {
-            return vec![];
+    /// Closes when everybody is through, and who is missing was waited for long enough.
+    fn close_if_done(&mut self, now: Now) -> Vec<Order> {
+        let load_over = match self.state {
+            State::Running => self.zero_at.is_some_and(|zero| now > zero) && self.run_time(now) >= self.end,
+            State::Draining => true,
+            State::Gathering | State::Preparing | State::Over => false,
         };
-        member.standing = Standing::Lost;
-        if !matches!(self.ending, Ending::AgentLost(_) | Ending::Aborted) {
-            self.ending = Ending::AgentLost(format!("agent {} was lost: {why}", member.name));
-        }
-        let mut orders = vec![];
-        if self.state == State::Running {
-            self.enter(State::Draining, now + self.timers.finish);
-            orders.push(Order::Stop { abort: false });
-        }
-        if self.all(is_settled) {
-            orders.extend(self.close());
-        }
-        orders
+        let grace = if self.ending == Ending::Aborted { Duration::ZERO } else { self.timers.grace };
+        let settled = |(session, member): (&SessionId, &Member)| match member.standing {
+            Standing::Finished => self.owners.is_settled(*session),
+            Standing::Lost => true,
+            Standing::Joined => true,
+            Standing::Ready => member.missed.is_some_and(|since| now >= since + grace),
+        };
+        if load_over && self.members.iter().all(settled) { self.close() } else { vec![] }
     }
 
     fn close(&mut self) -> Vec<Order> {
@@ -354,23 +550,19 @@ impl Run {
         (self.state, self.deadline) = (state, deadline);
     }
 
+    fn finish_by(&self, zero_at: Now) -> Now {
+        zero_at + self.end.since(RunTime::ZERO) + self.timers.finish + self.timers.grace
+    }
+
     fn heard(&mut self, session: SessionId, now: Now) {
         if let Some(member) = self.members.get_mut(&session) {
             member.heard = member.heard.max(now);
         }
     }
 
-    fn all(&self, is: impl Fn(Standing) -> bool) -> bool {
-        self.members.values().all(|member| is(member.standing))
-    }
-
     fn name(&self, session: SessionId) -> String {
         self.members.get(&session).map_or_else(|| format!("#{session}"), |member| member.name.clone())
     }
-}
-
-fn is_settled(standing: Standing) -> bool {
-    matches!(standing, Standing::Finished | Standing::Lost)
 }
 
 #[cfg(test)]

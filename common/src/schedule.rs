@@ -83,23 +83,49 @@ struct Piece {
 impl Schedule {
     /// Compiles segments in their order. Segments without duration are dropped: they are steps in the rate.
     pub fn new(segments: impl IntoIterator<Item = Segment>) -> Result<Self, ScheduleError> {
-        let (mut pieces, mut start_ns, mut start_work) = (Vec::new(), 0_u64, 0_u128);
+        let nothing = Self { pieces: vec![], firsts: vec![], end: RunTime::ZERO, work: 0, total: 0 };
+        nothing.with(segments)
+    }
+
+    /// The same schedule until `at`, and these segments from then on: arrivals due before `at` stay as they are,
+    /// and the fraction of the next one that was reached there is kept.
+    pub fn revised(
+        &self,
+        at: RunTime,
+        segments: impl IntoIterator<Item = Segment>,
+    ) -> Result<Self, ScheduleError> {
+        let mut kept = self.clone();
+        if let Some(pause) = at.nanos().checked_sub(self.end.nanos()).filter(|pause| *pause > 0) {
+            kept = kept.with([Segment { duration_ns: pause, from_milli: 0, to_milli: 0 }])?;
+        }
+        let pieces = kept.pieces.partition_point(|piece| piece.start_ns < at.nanos());
+        kept.pieces.truncate(pieces);
+        kept.firsts.truncate(pieces);
+        let reached =
+            |piece: &Piece| piece.start_work + piece.segment.work_until(at.nanos() - piece.start_ns);
+        kept.work = kept.pieces.last().map_or(0, reached);
+        (kept.end, kept.total) = (at, self.count(at));
+        kept.with(segments)
+    }
+
+    /// These segments behind what there is.
+    fn with(mut self, segments: impl IntoIterator<Item = Segment>) -> Result<Self, ScheduleError> {
+        let arrivals = |work: Work| u64::try_from(work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong);
         for (number, segment) in segments.into_iter().enumerate() {
             segment.check(number)?;
             if segment.duration_ns == 0 {
                 continue;
             }
-            pieces.push(Piece { start_ns, start_work, segment });
-            start_work += segment.work();
-            start_ns = start_ns
-                .checked_add(segment.duration_ns)
-                .filter(|end| *end <= DURATION_NS_MAX)
-                .ok_or(ScheduleError::TooLong)?;
+            self.firsts.push(self.total);
+            self.pieces.push(Piece { start_ns: self.end.nanos(), start_work: self.work, segment });
+            self.work += segment.work();
+            let end = self.end.nanos().checked_add(segment.duration_ns);
+            self.end =
+                RunTime::from_nanos(end.filter(|end| *end <= DURATION_NS_MAX).ok_or(ScheduleError::TooLong)?);
+            // Rounding may have brought an arrival in front of the work that it needs.
+            self.total = self.total.max(arrivals(self.work)?);
         }
-        let arrivals = |work: Work| u64::try_from(work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong);
-        let total = arrivals(start_work)?;
-        let firsts = pieces.iter().map(|piece| arrivals(piece.start_work)).collect::<Result<_, _>>()?;
-        Ok(Self { pieces, firsts, end: RunTime::from_nanos(start_ns), work: start_work, total })
+        Ok(self)
     }
 
     /// When arrival `k` is due; `None` when the schedule ends before.
@@ -132,13 +158,16 @@ impl Schedule {
             return self.total;
         }
         let after = self.pieces.partition_point(|piece| piece.start_ns <= last);
-        let Some(piece) = after.checked_sub(1).and_then(|at| self.pieces.get(at)) else { return 0 };
-        let reached = if piece.segment.is_pause() {
-            piece.start_work.div_ceil(ARRIVAL)
-        } else {
-            (piece.start_work + piece.segment.work_until(last - piece.start_ns)) / ARRIVAL + 1
+        let Some((piece, first)) =
+            after.checked_sub(1).and_then(|at| self.pieces.get(at).zip(self.firsts.get(at)))
+        else {
+            return 0;
         };
-        u64::try_from(reached).map_or(self.total, |reached| reached.min(self.total))
+        if piece.segment.is_pause() {
+            return *first;
+        }
+        let reached = (piece.start_work + piece.segment.work_until(last - piece.start_ns)) / ARRIVAL + 1;
+        u64::try_from(reached).map_or(self.total, |reached| reached.max(*first).min(self.total))
     }
 
     /// How many arrivals the schedule holds.
@@ -168,9 +197,9 @@ impl Schedule {
 }
 
 impl Piece {
-    /// When the work since the start of the schedule reaches `work`, which must lie in this piece.
+    /// When the work since the start of the schedule reaches `work`, which must not lie behind this piece.
     fn time_at(&self, work: Work) -> RunTime {
-        RunTime::from_nanos(self.start_ns + self.segment.time_at(work - self.start_work))
+        RunTime::from_nanos(self.start_ns + self.segment.time_at(work.saturating_sub(self.start_work)))
     }
 }
 

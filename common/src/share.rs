@@ -18,3 +18,11 @@ pub struct Share {
     /// The lanes owned.
     pub lanes: LaneSet,
 }
+
+impl Share {
+    /// No lanes: what an agent holds that was not given any.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { epoch: 0, from: RunTime::ZERO, lanes: LaneSet::empty() }
+    }
+}

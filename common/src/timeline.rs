@@ -65,6 +65,22 @@ impl Timeline {
         other.iter().try_for_each(|(start, bucket)| self.add(start, other.width_s, bucket))
     }
 
+    /// Takes out the first buckets, as many as fit into about `left` bytes of a message, and counts `left` down. One
+    /// is taken in any case, so that the rest gets its turn.
+    pub fn take_within(&mut self, left: &mut usize) -> Self {
+        let mut taken = Self { width_s: self.width_s, buckets: BTreeMap::new() };
+        while let Some((start, bucket)) = self.buckets.pop_first() {
+            let cost = 48 + bucket.response_time.bytes_max();
+            if cost > *left && !taken.buckets.is_empty() {
+                self.buckets.insert(start, bucket);
+                break;
+            }
+            *left = left.saturating_sub(cost);
+            taken.buckets.insert(start, bucket);
+        }
+        taken
+    }
+
     fn coarsen_to(&mut self, width_s: u64) -> Result<(), HistogramError> {
         while self.width_s < width_s.min(WIDTH_S_MAX) {
             self.coarsen()?;

@@ -1,77 +1,85 @@
-//! The controller's books of a run: what was planned, what every session delivered, the totals.
+//! The controller's books of a run: what was planned, what every session delivered, the totals, the faults.
 
-use common::arrivals::{Planned, Timetable};
-use common::delta::{Delta, Inbox, Receipt};
-use common::histogram::Histogram;
-use common::lane::{LaneSet, deal};
+use common::arrivals::{Planned, Revision, Timetable, timetables};
+use common::delta::{Inbox, Receipt};
 use common::measured::{Measured, Tally};
-use common::plan::Plan;
-use common::report::AgentEvidence;
+use common::owners::Owners;
+use common::plan::{Load, Plan, Scenario};
+use common::report::{AgentEvidence, FaultEvidence, FaultKind};
 use common::run::SessionId;
-use common::share::Share;
 use common::time::RunTime;
 use proto::v1;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod account;
+
+use account::Account;
+
 /// The books of one run.
 #[derive(Debug)]
 pub struct Books {
     plan: Plan,
+    revisions: Vec<Revision>,
     timetables: Vec<Timetable>,
     totals: Measured,
     /// What came in since it was looked at last, for the live view.
     recent: Measured,
     sessions: BTreeMap<SessionId, Account>,
-    /// Nothing due from here on is fired, when the run was stopped.
+    /// Nothing due from here on is asked for, when the run was stopped.
     stopped: Option<RunTime>,
-}
-
-/// What one session delivered and said of itself.
-#[derive(Debug)]
-struct Account {
-    name: String,
-    instance: String,
-    lanes: u16,
-    inbox: Inbox,
-    send_lag: Histogram,
-    release_lag: Histogram,
-    cpu: Average,
-    beat: v1::Heartbeat,
-    lost: Option<String>,
-}
-
-/// The mean of a share over the heartbeats of the run.
-#[derive(Clone, Copy, Debug, Default)]
-struct Average {
-    sum: f64,
-    count: u32,
+    faults: Vec<FaultEvidence>,
 }
 
 /// What to answer to a delta.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Answer {
-    /// Everything up to this one is in the books; `fin` says that the session is through.
+    /// It is in the books now; `fin` says that the session is through.
     Applied {
-        /// The last applied delta.
+        /// Its number.
         last: u64,
-        /// Whether the session's last delta is applied.
+        /// Whether it is the session's last.
         fin: bool,
     },
+    /// It was in the books before.
+    Known(u64),
     /// Deltas are missing after this one.
     Resend(u64),
     /// The session's deltas cannot be trusted, and why.
     Refused(String),
 }
 
+/// The books of a run that is over, as its report wants them.
+#[derive(Debug)]
+pub struct Closed {
+    /// Everything that was delivered; what a stop took away counts as stopped.
+    pub totals: Measured,
+    /// By scenario: all planned arrivals.
+    pub planned: Vec<u64>,
+    /// By scenario: planned arrivals in every second.
+    pub planned_timeline: Vec<Vec<u64>>,
+    /// By scenario: arrivals that were nobody's.
+    pub unowned: Vec<u64>,
+    /// Every session.
+    pub agents: Vec<AgentEvidence>,
+}
+
 impl Books {
     /// Empty books. Fails when a load cannot be compiled, which a valid plan excludes.
     pub fn new(plan: Plan) -> Result<Self, String> {
-        let timetable = |scenario| Timetable::of(scenario, plan.seed).map_err(|error| error.to_string());
-        let timetables = plan.scenarios.iter().map(timetable).collect::<Result<Vec<_>, _>>()?;
+        let timetables = timetables(&plan, &[]).map_err(|error| error.to_string())?;
         let (totals, recent) = (Measured::for_plan(&plan), Measured::for_plan(&plan));
-        Ok(Self { plan, timetables, totals, recent, sessions: BTreeMap::new(), stopped: None })
+        Ok(Self {
+            plan,
+            revisions: Vec::new(),
+            timetables,
+            totals,
+            recent,
+            sessions: BTreeMap::new(),
+            stopped: None,
+            faults: Vec::new(),
+        })
     }
 
     /// The plan.
@@ -80,10 +88,36 @@ impl Books {
         &self.plan
     }
 
+    /// The changes of the schedule since the plan.
+    #[must_use]
+    pub fn revisions(&self) -> &[Revision] {
+        &self.revisions
+    }
+
+    /// Changes the schedule.
+    pub fn revise(&mut self, revision: Revision) -> Result<(), String> {
+        let revisions = [&self.revisions[..], &[revision]].concat();
+        self.timetables = timetables(&self.plan, &revisions).map_err(|error| error.to_string())?;
+        self.revisions = revisions;
+        Ok(())
+    }
+
     /// When the last arrival is due.
     #[must_use]
     pub fn end(&self) -> RunTime {
         self.timetables.iter().map(Timetable::end).max().unwrap_or_default()
+    }
+
+    /// When the load of a scenario ends.
+    #[must_use]
+    pub fn end_of(&self, scenario: usize) -> RunTime {
+        self.timetables.get(scenario).map(Timetable::end).unwrap_or_default()
+    }
+
+    /// The asked rate of a scenario at `t`, for display.
+    #[must_use]
+    pub fn rate_of(&self, scenario: usize, t: RunTime) -> f64 {
+        self.timetables.get(scenario).map_or(0.0, |timetable| timetable.rate_at(t))
     }
 
     /// The asked rate of every scenario at `t`, together, for display.
@@ -92,43 +126,46 @@ impl Books {
         self.timetables.iter().map(|timetable| timetable.rate_at(t)).sum()
     }
 
-    /// For every scenario a number that only equal schedules share.
+    /// For every scenario a number that only equal schedules of the plan, as it is written, share.
     #[must_use]
-    pub fn fingerprints(&self) -> Vec<u64> {
-        self.timetables.iter().map(Timetable::fingerprint).collect()
+    pub fn plan_fingerprints(&self) -> Vec<u64> {
+        // The plan compiled when the books were opened.
+        timetables(&self.plan, &[])
+            .map(|all| all.iter().map(Timetable::fingerprint).collect())
+            .unwrap_or_default()
     }
 
-    /// Opens an account for every session and deals the lanes over them by weight.
-    pub fn deal(&mut self, sessions: &[(SessionId, v1::Hello)]) -> Vec<(SessionId, Share)> {
-        let weights: Vec<u32> = sessions.iter().map(|(_, hello)| hello.weight.clamp(1, WEIGHT_MAX)).collect();
-        let hands = deal(&weights, &LaneSet::all());
-        let scenarios = self.plan.scenarios.len();
-        let mut shares = Vec::new();
-        for ((session, hello), lanes) in sessions.iter().zip(hands) {
-            let account = Account {
-                name: hello.agent_name.clone(),
-                instance: hello.instance_id.clone(),
-                lanes: lanes.len(),
-                inbox: Inbox::new(scenarios),
-                send_lag: Histogram::new(),
-                release_lag: Histogram::new(),
-                cpu: Average::default(),
-                beat: v1::Heartbeat::default(),
-                lost: None,
-            };
-            self.sessions.insert(*session, account);
-            shares.push((*session, Share { epoch: FIRST_EPOCH, from: RunTime::ZERO, lanes }));
-        }
-        shares
+    /// The highest rate that the plan asks for, over all scenarios, in thousandths of an arrival per second.
+    #[must_use]
+    pub fn peak_milli(&self) -> u64 {
+        let peak = |scenario: &Scenario| {
+            let Load::Rate(load) = &scenario.load;
+            load.stages.iter().map(|stage| stage.from.milli().max(stage.to.milli())).max().unwrap_or(0)
+        };
+        self.plan.scenarios.iter().map(peak).sum()
+    }
+
+    /// Opens an account.
+    pub fn open(&mut self, session: SessionId, name: String, instance: String) {
+        let account = Account::new(name, instance, self.plan.scenarios.len());
+        self.sessions.entry(session).or_insert(account);
+    }
+
+    /// Closes an account that nothing was ever written into.
+    pub fn forget(&mut self, session: SessionId) {
+        self.sessions.retain(|own, account| *own != session || account.inbox.last_applied() > 0);
     }
 
     /// Takes a delta of a session.
     pub fn on_delta(&mut self, session: SessionId, message: &v1::Delta) -> Answer {
-        let series = self.totals.series.len();
         let Some(account) = self.sessions.get_mut(&session) else {
             return Answer::Refused("this session takes no part in the run".into());
         };
-        let delta = match proto::delta::from_wire(message, self.plan.scenarios.len(), series) {
+        if let Some(why) = &account.broken {
+            return Answer::Refused(why.clone());
+        }
+        let (scenarios, series) = (self.plan.scenarios.len(), self.totals.series.len());
+        let delta = match proto::delta::from_wire(message, scenarios, series) {
             Ok((_, delta)) => delta,
             Err(why) => return Answer::Refused(why.to_string()),
         };
@@ -141,10 +178,43 @@ impl Books {
                 }
                 Err(error) => Answer::Refused(error.to_string()),
             },
-            Receipt::Duplicate => Answer::Applied { last: account.inbox.last_applied(), fin: false },
+            Receipt::Duplicate => Answer::Known(account.inbox.last_applied()),
             Receipt::Missing => Answer::Resend(account.inbox.last_applied()),
             Receipt::Broken(why) => Answer::Refused(why),
         }
+    }
+
+    /// Takes a delta that a journal kept; the first one of a session may stand for many.
+    pub fn restore(&mut self, session: SessionId, message: &v1::Delta) -> Result<(), String> {
+        let (scenarios, series) = (self.plan.scenarios.len(), self.totals.series.len());
+        let account = self
+            .sessions
+            .get_mut(&session)
+            .ok_or("the journal has deltas of a session that it does not know")?;
+        let (_, delta) =
+            proto::delta::from_wire(message, scenarios, series).map_err(|why| why.to_string())?;
+        let whole = account.inbox.last_applied() == 0 && delta.cumulative == delta.measured.tallies;
+        if whole {
+            account.inbox = Inbox::restored(delta.seq, delta.cumulative.clone());
+        } else if let Receipt::Broken(why) = account.inbox.on_delta(&delta) {
+            return Err(format!("apply delta {}: {why}", delta.seq));
+        } else if account.inbox.last_applied() != delta.seq {
+            let last = account.inbox.last_applied();
+            return Err(format!("apply delta {}: it does not follow delta {last}", delta.seq));
+        }
+        account.add(&delta).and_then(|()| self.totals.add(&delta.measured)).map_err(|error| error.to_string())
+    }
+
+    /// The last applied delta of a session.
+    #[must_use]
+    pub fn last_applied(&self, session: SessionId) -> u64 {
+        self.sessions.get(&session).map_or(0, |account| account.inbox.last_applied())
+    }
+
+    /// Whether a session's last delta is applied.
+    #[must_use]
+    pub fn is_finished(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|account| account.finished)
     }
 
     /// Takes what a session says of itself.
@@ -157,18 +227,74 @@ impl Books {
         }
     }
 
-    /// A session was lost.
-    pub fn on_lost(&mut self, session: SessionId, why: &str) {
-        if let Some(account) = self.sessions.get_mut(&session) {
-            account.lost.get_or_insert_with(|| why.to_owned());
+    /// Everything that was a session's own and due before this is accounted for.
+    #[must_use]
+    pub fn resolved(&self, session: SessionId) -> RunTime {
+        self.sessions.get(&session).map_or(RunTime::ZERO, |account| account.resolved)
+    }
+
+    /// Up to where anything was told.
+    #[must_use]
+    pub fn last_told(&self) -> RunTime {
+        self.sessions.values().map(|account| account.resolved).max().unwrap_or_default()
+    }
+
+    /// A session's lease was over: what it fired from `from` on nobody knows until it is back.
+    pub fn on_lost(&mut self, session: SessionId, from: RunTime, why: &str) {
+        if let Some(account) = self.sessions.get_mut(&session).filter(|account| account.lost.is_none()) {
+            (account.lost, account.expired) = (Some(why.to_owned()), true);
+            let agent = Some(account.name.clone());
+            let text = why.to_owned();
+            self.faults.push(FaultEvidence { kind: FaultKind::AgentLost, agent, from, until: None, text });
         }
     }
 
-    /// The load was stopped: nothing due at `from` or later is fired.
-    ///
-    /// Returns what holds: an earlier stop is not moved, as agents may have fired what was due since.
-    pub fn on_stop(&mut self, from: RunTime) -> RunTime {
-        *self.stopped.get_or_insert(from)
+    /// A lost session is back.
+    pub fn on_returned(&mut self, session: SessionId, at: RunTime) {
+        let Some(account) = self.sessions.get_mut(&session) else { return };
+        account.lost = None;
+        let name = Some(account.name.clone());
+        let open = |fault: &&mut FaultEvidence| fault.until.is_none() && fault.agent == name;
+        if let Some(fault) = self.faults.iter_mut().rev().find(open) {
+            fault.until = Some(at);
+        }
+    }
+
+    /// A session's books cannot be trusted: what it tells from now on is not taken.
+    pub fn on_broken(&mut self, session: SessionId, at: RunTime, why: &str) {
+        if let Some(account) = self.sessions.get_mut(&session).filter(|account| account.broken.is_none()) {
+            (account.broken, account.lost) = (Some(why.to_owned()), Some(why.to_owned()));
+            let name = account.name.clone();
+            self.on_fault(FaultKind::BooksBroken, Some(name), (at, None), why.to_owned());
+        }
+    }
+
+    /// Something else went wrong, or happened in the fleet.
+    pub fn on_fault(
+        &mut self,
+        kind: FaultKind,
+        agent: Option<String>,
+        (from, until): (RunTime, Option<RunTime>),
+        text: String,
+    ) {
+        self.faults.push(FaultEvidence { kind, agent, from, until, text });
+    }
+
+    /// The load was stopped: nothing due at `from` or later is asked for. Only the first stop counts.
+    pub fn on_stop(&mut self, from: RunTime) {
+        self.stopped.get_or_insert(from);
+    }
+
+    /// Nothing due from here on was asked for, when the run was stopped.
+    #[must_use]
+    pub const fn stopped(&self) -> Option<RunTime> {
+        self.stopped
+    }
+
+    /// What went wrong with the fleet.
+    #[must_use]
+    pub fn faults(&self) -> &[FaultEvidence] {
+        &self.faults
     }
 
     /// Requests under way, over all sessions.
@@ -177,80 +303,57 @@ impl Books {
         self.sessions.values().map(|account| account.beat.in_flight).sum()
     }
 
+    /// Requests under way at a session.
+    #[must_use]
+    pub fn in_flight_of(&self, session: SessionId) -> u32 {
+        self.sessions.get(&session).map_or(0, |account| account.beat.in_flight)
+    }
+
+    /// By scenario: what became of the arrivals, as far as it was told.
+    #[must_use]
+    pub fn tallies(&self) -> &[Tally] {
+        &self.totals.tallies
+    }
+
     /// What came in since the last time.
     pub fn take_recent(&mut self) -> Measured {
         self.recent.take()
     }
 
-    /// What came in altogether, with what a stop took away counted as stopped.
+    /// The books, closed: with whose every arrival was.
     #[must_use]
-    pub fn totals(&self) -> Measured {
+    pub fn close(&self, owners: &Owners) -> Closed {
+        let stop = self.stopped.unwrap_or(RunTime::MAX);
         let mut totals = self.totals.clone();
-        if let Some(from) = self.stopped {
-            for (tally, timetable) in totals.tallies.iter_mut().zip(&self.timetables) {
-                let mut planned = timetable.planned();
-                let before = planned.before(from);
-                tally.stopped += planned.before(RunTime::MAX) - before;
-            }
+        let (mut unowned, mut accounts) = (vec![], vec![]);
+        for (tally, timetable) in totals.tallies.iter_mut().zip(&self.timetables) {
+            let nobodys =
+                |until| owners.account(timetable, until).get(&None).map_or(0, |account| account.total);
+            let all = owners.account(timetable, RunTime::MAX);
+            let before = nobodys(stop);
+            tally.stopped += all.get(&None).map_or(0, |account| account.total) - before;
+            unowned.push(before);
+            accounts.push(all);
         }
-        totals
-    }
-
-    /// By scenario: all planned arrivals.
-    #[must_use]
-    pub fn planned(&self) -> Vec<u64> {
-        self.timetables.iter().map(|timetable| timetable.planned().before(RunTime::MAX)).collect()
-    }
-
-    /// By scenario: planned arrivals in every second of its schedule.
-    #[must_use]
-    pub fn planned_timeline(&self) -> Vec<Vec<u64>> {
-        self.timetables.iter().map(|timetable| by_second(timetable.planned(), timetable.end())).collect()
-    }
-
-    /// What the report tells of the agents.
-    #[must_use]
-    pub fn agents(&self) -> Vec<AgentEvidence> {
-        self.sessions.values().map(Account::evidence).collect()
-    }
-}
-
-impl Account {
-    fn add(&mut self, delta: &Delta) -> Result<(), common::histogram::HistogramError> {
-        for series in &delta.measured.series {
-            self.send_lag.add(&series.send_lag)?;
+        let mut agents = vec![];
+        for (session, account) in &self.sessions {
+            let mut evidence = account.evidence(*session, &accounts, owners.lanes(*session));
+            account.explain(&mut evidence, &mut totals.tallies);
+            agents.push(evidence);
         }
-        self.release_lag.add(&delta.measured.release_lag)
-    }
-
-    fn evidence(&self) -> AgentEvidence {
-        let tallies: Vec<Tally> = self.inbox.tallies().to_vec();
-        AgentEvidence {
-            name: self.name.clone(),
-            instance: self.instance.clone(),
-            lanes: self.lanes,
-            tallies,
-            send_lag: self.send_lag.clone(),
-            release_lag: self.release_lag.clone(),
-            cpu_share: self.cpu.mean(),
-            clock_bound_us: self.beat.clock_bound_ns.div_ceil(1000),
-            start_skew_us: self.beat.start_skew_ns.div_ceil(1000),
-            economy: self.beat.economy,
-            lost: self.lost.clone(),
+        let planned = |timetable: &Timetable| timetable.planned().before(RunTime::MAX);
+        let seconds = |timetable: &Timetable| by_second(timetable.planned(), timetable.end());
+        Closed {
+            totals,
+            planned: self.timetables.iter().map(planned).collect(),
+            planned_timeline: self.timetables.iter().map(seconds).collect(),
+            unowned,
+            agents,
         }
     }
 }
 
-impl Average {
-    fn add(&mut self, value: f64) {
-        (self.sum, self.count) = (self.sum + value, self.count + 1);
-    }
-
-    fn mean(self) -> f64 {
-        self.sum / f64::from(self.count.max(1))
-    }
-}
-
+/// What is due in the seconds 0, 1, 2, … of a schedule that ends at `end`.
 fn by_second(mut planned: Planned, end: RunTime) -> Vec<u64> {
     let mut before = 0;
     let mut seconds = Vec::new();
@@ -264,7 +367,3 @@ fn by_second(mut planned: Planned, end: RunTime) -> Vec<u64> {
     }
     seconds
 }
-
-const FIRST_EPOCH: u32 = 1;
-/// No agent counts for more than this many of the smallest.
-const WEIGHT_MAX: u32 = 1_000_000;

@@ -2,9 +2,10 @@
 
 use crate::exit::Failure;
 use crate::live::say;
-use crate::start::{Start, print, read_plan, terminal};
-use crate::{demo_command, exit::Exit, health, runs, text};
+use crate::start::{ADMIN, Start, print, read_plan, terminal};
+use crate::{demo_command, exit::Exit, health, runs, steering, text};
 use clap::{Args, Parser, Subcommand};
+use common::rate::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +35,25 @@ enum Command {
     /// Look at the runs that were kept.
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Show how the run of a controller stands.
+    Status {
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// End the run of a controller: what is under way ends, then it reports.
+    Stop {
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// Change the rate of a scenario while its load is on.
+    Rate {
+        /// The scenario's name.
+        scenario: String,
+        /// The rate until the end of its load, for example 500/s.
+        rate: Rate,
+        #[command(flatten)]
+        operator: Operator,
+    },
     /// Print a fresh token for --token-file.
     Token,
     /// Ask whether a controller is alive; exit code 0 if it is.
@@ -80,6 +100,13 @@ enum RunsCommand {
 }
 
 #[derive(Debug, Args)]
+struct Operator {
+    /// The --admin address of the controller.
+    #[arg(long, default_value_t = ADMIN, value_name = "IP:PORT")]
+    admin: SocketAddr,
+}
+
+#[derive(Debug, Args)]
 struct Data {
     /// Where the controller kept its runs.
     #[arg(long, value_name = "DIR")]
@@ -88,9 +115,21 @@ struct Data {
 
 #[derive(Debug, Args)]
 struct StartArgs {
-    /// The plan to run.
-    #[arg(long, value_name = "FILE")]
-    plan: PathBuf,
+    /// The plan to run. With --resume it is only needed when there is no unfinished run.
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    plan: Option<PathBuf>,
+    /// A folder in which runs are kept: a controller that was killed goes on with its run there (--resume).
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Go on with the unfinished run in --data-dir.
+    #[arg(long, requires = "data_dir")]
+    resume: bool,
+    /// Keep every delta as it came, for checking; otherwise old ones are merged.
+    #[arg(long, requires = "data_dir")]
+    keep_deltas: bool,
+    /// Where `controller status`, `stop` and `rate` reach this run; loopback only. Default: 127.0.0.1:50052.
+    #[arg(long, value_name = "IP:PORT")]
+    admin: Option<SocketAddr>,
     /// Where agents join. Other than loopback needs --token-file.
     #[arg(long, default_value = "127.0.0.1:50051", value_name = "IP:PORT")]
     listen: SocketAddr,
@@ -110,7 +149,7 @@ struct StartArgs {
     /// A folder for report.json and timeline.csv.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Fail (exit code 108) when the generator could not keep up.
+    /// Fail (exit code 108) when the plan was not delivered: the generator could not keep up, or the fleet had faults.
     #[arg(long)]
     strict: bool,
 }
@@ -120,7 +159,7 @@ impl Cli {
     pub async fn run(self, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
         match self.command {
             Command::Start(args) => {
-                let plan = read_plan(&args.plan)?;
+                let plan = args.plan.as_deref().map(read_plan).transpose()?;
                 args.start()?.run(plan, interrupts).await
             }
             Command::Demo { out } => demo_command::run(out, interrupts).await,
@@ -134,6 +173,11 @@ impl Cli {
                 Ok(Exit::Ok)
             }
             Command::Runs(command) => command.run(),
+            Command::Status { operator } => said(steering::status(operator.admin).await),
+            Command::Stop { operator } => said(steering::stop(operator.admin).await),
+            Command::Rate { scenario, rate, operator } => {
+                said(steering::rate(operator.admin, scenario, rate).await)
+            }
             Command::Token => {
                 let fresh = || uuid::Uuid::new_v4().simple().to_string();
                 print(&format!("{}{}\n", fresh(), fresh()));
@@ -145,6 +189,11 @@ impl Cli {
             }
         }
     }
+}
+
+fn said(text: Result<String, Failure>) -> Result<Exit, Failure> {
+    print(&text?);
+    Ok(Exit::Ok)
 }
 
 impl RunsCommand {
@@ -179,6 +228,12 @@ impl StartArgs {
                 self.listen
             )));
         }
+        if let Some(admin) = self.admin.filter(|admin| !admin.ip().is_loopback()) {
+            return Err(Failure::usage(format!(
+                "--admin {admin} would let anybody on the network steer the run: choose an address of this machine \
+                 alone, for example {ADMIN}"
+            )));
+        }
         let token = match &self.token_file {
             Some(path) => {
                 Some(common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage)?)
@@ -192,6 +247,10 @@ impl StartArgs {
             wait: self.wait,
             token,
             out: self.out,
+            admin: self.admin,
+            data_dir: self.data_dir,
+            resume: self.resume,
+            keep_deltas: self.keep_deltas,
             strict: self.strict,
         })
     }

@@ -3,10 +3,13 @@
 //! Where the connections come from, what time it is, how the run is called and who watches are all handed in: the
 //! program brings a listener and a terminal, a simulation brings neither.
 
-use crate::coordinator::{Coordinator, Finished, Task, Watcher};
+use crate::books::Books;
+use crate::coordinator::{Coordinator, Finished, Inputs, Steer, Task, Watcher};
 use crate::rpc::Service;
+use common::owners::Owners;
 use common::plan::Plan;
 use common::report::{Evidence, Report};
+use common::run::Ending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,24 +20,26 @@ use tonic::transport::server::Connected;
 
 /// Serves the agents that come in and carries the run to its end.
 ///
-/// Agents must show `token` if there is one; `interrupts` are the operator's.
+/// Agents must show `token` if there is one; `interrupts` and `steering` are the operator's.
 pub async fn conduct<I>(
     task: Task,
     token: Option<Arc<str>>,
     incoming: impl Stream<Item = io::Result<I>> + Send + 'static,
     interrupts: mpsc::Receiver<()>,
+    steering: mpsc::Receiver<Steer>,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished, String>
 where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let (events, heard) = mpsc::channel(EVENTS);
+    let (events, incoming_events) = mpsc::channel(EVENTS);
+    let epoch = task.journal.epoch();
     let (state, watched) = watch::channel("gathering");
     let (stop, stopped) = oneshot::channel();
-    let service = Service { token, events, state: watched, clock: task.clock.clone() };
+    let service = Service { token, events, state: watched, epoch, clock: task.clock.clone() };
     let coordinator = Coordinator::new(task, state, &mut *watcher)?;
     let server = tokio::spawn(service.serve(incoming, stopped));
-    let finished = coordinator.conduct(heard, interrupts).await;
+    let finished = coordinator.conduct(Inputs { events: incoming_events, interrupts, steering }).await;
     drop(stop);
     // Agents that do not hang up must not keep the report waiting.
     if let Ok(Ok(Err(error))) = tokio::time::timeout(CLOSE_WITHIN, server).await {
@@ -46,17 +51,40 @@ where
 /// The report of a run of `plan` that began at `started_at` (RFC 3339, a label).
 #[must_use]
 pub fn report(plan: &Plan, started_at: &str, finished: &Finished) -> Report {
-    let books = &finished.books;
+    let label = Label { plan, run_id: &finished.run_id, started_at, duration: finished.duration };
+    account(label, &finished.books, finished.run.owners(), finished.ending.clone())
+}
+
+/// What a report says of the run as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// The plan that was run.
+    pub plan: &'a Plan,
+    /// The run's id.
+    pub run_id: &'a str,
+    /// When it began, in RFC 3339; a label only.
+    pub started_at: &'a str,
+    /// How long the load was on.
+    pub duration: Duration,
+}
+
+/// The report of a run with these books, in which every lane was whose `owners` say.
+#[must_use]
+pub fn account(label: Label<'_>, books: &Books, owners: &Owners, ending: Ending) -> Report {
+    let closed = books.close(owners);
     Report::of(Evidence {
-        plan,
-        run_id: &finished.run_id,
-        started_at,
-        duration: finished.duration,
-        totals: &books.totals(),
-        planned: &books.planned(),
-        planned_timeline: &books.planned_timeline(),
-        agents: &books.agents(),
-        ending: finished.ending.clone(),
+        plan: label.plan,
+        run_id: label.run_id,
+        started_at: label.started_at,
+        duration: label.duration,
+        totals: &closed.totals,
+        planned: &closed.planned,
+        planned_timeline: &closed.planned_timeline,
+        unowned: &closed.unowned,
+        stopped: books.stopped(),
+        agents: &closed.agents,
+        faults: books.faults(),
+        ending,
         warnings: vec![],
     })
 }

@@ -1,16 +1,29 @@
 //! The coordinator: one task that owns the run. Events become facts, the run's orders become messages.
+//!
+//! What leaves it rests on what it has written: every message and every ack waits in the [`post`] until the journal
+//! says that the records before it are durable. Leases are answered elsewhere and wait for nothing.
 
-use crate::books::{Answer, Books};
-use crate::rpc::{Event, Joined, Orders};
-use crate::sessions::{LEASE_TTL, Sessions, told};
+use crate::books::Books;
+use crate::chronicle::Happened;
+use crate::journal::{Journal, Record, Saved};
+use crate::rpc::Event;
+use crate::sessions::Sessions;
 use common::clock::Clock;
-use common::plan::hash;
-use common::run::{Ending, Fact, Order, Run, SessionId, State, Timers};
+use common::run::{Ending, Fact, Run, State, Timers};
 use common::time::RunTime;
-use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
+use proto::v1::{self, controller_message::Kind as Down};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tonic::Status;
+
+mod post;
+mod agents;
+mod orders;
+mod restore;
+mod steer;
+
+use post::Post;
+pub use restore::{planned, restore};
+pub use steer::Steer;
 
 /// The text of a plan and what it means.
 #[derive(Clone, Debug)]
@@ -22,7 +35,7 @@ pub struct EffectivePlan {
 }
 
 /// One run to be conducted.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Task {
     /// What to do.
     pub plan: EffectivePlan,
@@ -32,8 +45,25 @@ pub struct Task {
     pub wait: Duration,
     /// The run's id.
     pub run_id: String,
+    /// When it was asked for, in RFC 3339; a label only.
+    pub created_at: String,
     /// The clock of run time, leases and deadlines.
     pub clock: Clock,
+    /// Where its records go.
+    pub journal: Box<dyn Journal>,
+    /// What is to be gone on with, if it began under another controller.
+    pub saved: Option<Saved>,
+}
+
+/// Where wishes come from.
+#[derive(Debug)]
+pub struct Inputs {
+    /// What the agents' streams tell.
+    pub events: mpsc::Receiver<Event>,
+    /// The operator's signals.
+    pub interrupts: mpsc::Receiver<()>,
+    /// The operator's commands from elsewhere.
+    pub steering: mpsc::Receiver<Steer>,
 }
 
 /// What the coordinator tells whoever watches.
@@ -72,10 +102,14 @@ pub struct Finished {
     pub ending: Ending,
     /// Everything that was delivered.
     pub books: Books,
+    /// The run, with whose every lane was.
+    pub run: Run,
     /// How long the load was on.
     pub duration: Duration,
     /// The run's id.
     pub run_id: String,
+    /// Where its report goes.
+    pub journal: Box<dyn Journal>,
 }
 
 /// Owns the run.
@@ -87,76 +121,95 @@ pub struct Coordinator<W> {
     run: Run,
     books: Books,
     sessions: Sessions,
+    post: Post,
     watcher: W,
     zero_at: Option<Duration>,
     ended_at: Option<Duration>,
     state: watch::Sender<&'static str>,
     ending: Option<Ending>,
+    steering: steer::Steering,
 }
 
 impl<W: Watcher> Coordinator<W> {
-    /// A coordinator of `task`; `state` follows the run in one word.
+    /// A coordinator of `task`; `state` follows the run in one word. Fails when what was saved cannot be read.
     pub fn new(task: Task, state: watch::Sender<&'static str>, watcher: W) -> Result<Self, String> {
-        let Task { plan, expect, wait, run_id, clock } = task;
-        let timers = timers(wait, plan.plan.drain);
+        let Task { plan, expect, wait, run_id, created_at, clock, journal, saved } = task;
+        let timers = timers(wait, plan.plan.drain, plan.plan.agents.lease_ttl);
+        let sessions = Sessions::new(journal.epoch(), timers.lease_ttl);
+        let on_loss = plan.plan.agents.on_loss;
+        let name = plan.plan.name.clone();
         let books = Books::new(plan.plan)?;
-        let load = books.end().since(RunTime::ZERO);
-        Ok(Self {
+        let run = Run::new(expect, books.end(), on_loss, timers, clock.now());
+        let mut coordinator = Self {
             run_id,
             text: plan.text,
-            run: Run::new(expect, load, timers, clock.now()),
+            run,
             clock,
             books,
-            sessions: Sessions::default(),
+            sessions,
+            post: Post::new(journal),
             watcher,
             zero_at: None,
             ended_at: None,
             state,
             ending: None,
-        })
+            steering: steer::Steering::default(),
+        };
+        match saved {
+            Some(saved) => coordinator.resume(&saved)?,
+            None => {
+                let (run_id, plan) = (coordinator.run_id.clone(), coordinator.text.clone());
+                coordinator.post.append(Record::Run { run_id, name, plan, created_at });
+            }
+        }
+        Ok(coordinator)
     }
 
     /// Carries the run to its end.
-    pub async fn conduct(
-        mut self,
-        mut events: mpsc::Receiver<Event>,
-        mut interrupts: mpsc::Receiver<()>,
-    ) -> Finished {
+    pub async fn conduct(mut self, mut inputs: Inputs) -> Finished {
         let mut ticks = tokio::time::interval(TICK);
+        let mut durable = self.post.durable();
+        let mut kept = true;
         while self.ending.is_none() {
             tokio::select! {
                 biased;
-                Some(()) = interrupts.recv() => {
+                Some(()) = inputs.interrupts.recv() => {
                     self.watcher.on_line("interrupted: letting requests under way end (once more: give them up)");
                     self.take(Fact::Interrupted);
                 }
-                Some(event) = events.recv() => self.on_event(event),
+                changed = durable.changed(), if kept => {
+                    kept = changed.is_ok();
+                    self.on_durable();
+                }
+                Some(steer) = inputs.steering.recv() => self.on_steer(steer),
+                Some(event) = inputs.events.recv() => self.on_event(event),
                 _ = ticks.tick() => self.take(Fact::Tick),
             }
+            self.on_durable();
             let now = self.run_time();
             self.watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
         }
-        Finished {
-            ending: self.ending.clone().unwrap_or(Ending::Completed),
-            duration: self.duration(),
-            run_id: self.run_id.clone(),
-            books: self.release(events).await,
-        }
+        self.finish(inputs.events).await
     }
 
-    /// Tells the agents that the run is over, and waits a moment for them to hear it.
-    async fn release(mut self, mut events: mpsc::Receiver<Event>) -> Books {
-        let verdict = match &self.ending {
-            Some(Ending::Completed) | None => "completed",
-            Some(Ending::Interrupted | Ending::Aborted) => "interrupted",
-            Some(Ending::AgentLost(_)) => "an agent was lost",
-            Some(Ending::NotStarted(_)) => "it never began",
-        };
-        self.sessions.tell_all(&self.run_id, &Down::Release(v1::Release { verdict: verdict.into() }));
+    /// Keeps the last records, tells the agents that the run is over, and waits a moment for them to hear it.
+    async fn finish(mut self, mut events: mpsc::Receiver<Event>) -> Finished {
+        let ending = self.ending.clone().unwrap_or(Ending::Completed);
+        let duration = self.duration();
+        let (how, why) = told_as(&ending);
+        let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.write(&Happened::Ended { how: how.into(), why, duration_ns });
+        tokio::time::timeout(KEEP_WITHIN, self.post.settle()).await.unwrap_or_default();
+        self.on_durable();
+        let release = Down::Release(v1::Release { verdict: how.into() });
+        let everybody: Vec<_> = self.sessions.iter().map(|(session, _)| session).collect();
+        for session in everybody {
+            self.send_now(session, release.clone());
+        }
         let drained = async {
-            while !self.sessions.is_empty() {
+            while self.sessions.is_anybody_here() {
                 match events.recv().await {
-                    Some(Event::Gone(session, _)) => drop(self.sessions.close(session)),
+                    Some(Event::Gone(session, stream, _)) => drop(self.sessions.detach(session, stream)),
                     Some(_) => {}
                     None => return,
                 }
@@ -164,140 +217,29 @@ impl<W: Watcher> Coordinator<W> {
         };
         // Agents that do not hang up are not waited for.
         tokio::time::timeout(RELEASE_WITHIN, drained).await.unwrap_or_default();
-        self.books
+        let (books, run, run_id) = (self.books, self.run, self.run_id);
+        Finished { ending, books, run, duration, run_id, journal: self.post.into_journal() }
     }
 
-    fn on_event(&mut self, event: Event) {
-        match event {
-            // An agent that went away meanwhile is noticed when its stream ends.
-            Event::Hello { hello, down, reply } => drop(reply.send(self.on_hello(*hello, down))),
-            Event::Refused(problem) => {
-                self.watcher.on_line(&format!("refused an agent: it showed {problem}"))
-            }
-            Event::Message(session, kind) => self.on_message(session, kind),
-            Event::Gone(session, why) => self.on_gone(session, &why),
-            Event::Delta(delta, acks) => self.on_delta(&delta, &acks),
-        }
-    }
-
-    fn on_hello(&mut self, hello: v1::Hello, down: Orders) -> Result<Joined, v1::Reject> {
-        let name = told(&hello.agent_name);
-        let joined = self.sessions.open(hello, down).inspect_err(|reject| {
-            self.watcher.on_line(&format!("refused agent {name}: {}", reject.remedy));
-        })?;
-        let session = joined.welcome.session_id;
-        self.sessions.tell(session, &self.run_id, Down::Welcome(joined.welcome));
-        self.watcher.on_line(&format!("agent {name} joined"));
-        self.take(Fact::Joined { session, name });
-        Ok(joined)
-    }
-
-    fn on_message(&mut self, session: SessionId, kind: Up) {
-        match kind {
-            Up::Heartbeat(beat) => {
-                self.books.on_heartbeat(session, &beat, self.run.state() == State::Running);
-                self.take(Fact::Alive(session));
-            }
-            Up::Ack(ack) => self.on_ack(session, &ack),
-            Up::Leave(leave) => {
-                self.on_gone(session, &format!("it left ({})", told(&leave.reason)));
-            }
-            Up::Hello(_) => self.on_gone(session, "it said Hello twice"),
-        }
-    }
-
-    fn on_ack(&mut self, session: SessionId, ack: &v1::Ack) {
-        if !self.sessions.get_mut(session).is_some_and(|own| own.is_answer(ack.command)) {
-            return;
-        }
-        self.take(match ack.refused.as_str() {
-            "" => Fact::Ready(session),
-            refused => Fact::Refused(session, told(refused)),
+    /// Writes down what happened.
+    fn write(&mut self, happened: &Happened) {
+        let (kind, body) = (happened.kind(), happened.body());
+        self.post.append(Record::Event {
+            run_id: self.run_id.clone(),
+            at_ns: self.clock.now_ns(),
+            kind,
+            body,
         });
     }
 
-    fn on_gone(&mut self, session: SessionId, why: &str) {
-        let name = self.sessions.name(session);
-        let Some(gone) = self.sessions.close(session) else { return };
-        gone.grant.withdraw();
-        if !gone.finished {
-            self.watcher.on_line(&format!("agent {name} is gone: {why}"));
-            self.books.on_lost(session, why);
+    /// Lets go of what waited for the journal; a journal that failed ends the run.
+    fn on_durable(&mut self) {
+        if let Err(why) = self.post.release(&self.sessions)
+            && !matches!(self.run.state(), State::Draining | State::Over)
+        {
+            self.watcher.on_line(&why);
+            self.take(Fact::StoreFailed(why));
         }
-        self.take(Fact::Gone(session, why.to_owned()));
-    }
-
-    fn on_delta(&mut self, message: &v1::Delta, acks: &mpsc::Sender<Result<v1::DeltaAck, Status>>) {
-        let session = message.session_id;
-        if message.run_id != self.run_id {
-            return;
-        }
-        let (ack, fact) = match self.books.on_delta(session, message) {
-            Answer::Applied { last, fin } => {
-                (ack(last, false, String::new()), fin.then_some(Fact::Finished(session)))
-            }
-            Answer::Resend(last) => (ack(last, true, String::new()), None),
-            Answer::Refused(why) => {
-                self.watcher
-                    .on_line(&format!("refused a delta of agent {}: {why}", self.sessions.name(session)));
-                self.books.on_lost(session, &why);
-                (ack(0, false, why.clone()), Some(Fact::Gone(session, why)))
-            }
-        };
-        // A stream that ended does not need the ack; the agent sends again on a new one.
-        acks.try_send(Ok(ack)).unwrap_or_default();
-        if let (Some(Fact::Finished(_)), Some(own)) = (&fact, self.sessions.get_mut(session)) {
-            own.finished = true;
-        }
-        self.take(fact.unwrap_or(Fact::Alive(session)));
-    }
-
-    /// Gives a fact to the run and carries out its orders.
-    fn take(&mut self, fact: Fact) {
-        let orders = self.run.on(fact, self.clock.now());
-        for order in orders {
-            match order {
-                Order::Assign(sessions) => self.assign(&sessions),
-                Order::Start { zero_at } => self.start(zero_at),
-                Order::Stop { abort } => self.stop(abort),
-                Order::Close(ending) => {
-                    self.ended_at = Some(self.clock.now());
-                    if let Ending::AgentLost(why) = &ending {
-                        self.watcher.on_line(why);
-                    }
-                    self.ending = Some(ending);
-                }
-            }
-        }
-        self.state.send_replace(word(self.run.state()));
-    }
-
-    fn assign(&mut self, sessions: &[SessionId]) {
-        let members = self.sessions.hellos(sessions);
-        for (session, share) in self.books.deal(&members) {
-            let assignment = v1::Assignment {
-                plan: self.text.clone(),
-                plan_hash: hash(&self.text).to_vec(),
-                schedule_fingerprints: self.books.fingerprints(),
-                share: Some(proto::share::to_wire(&share)),
-            };
-            if let Some(own) = self.sessions.get_mut(session) {
-                own.grant.allow(share.epoch);
-            }
-            self.sessions.command(session, &self.run_id, Down::Assignment(assignment));
-        }
-    }
-
-    fn start(&mut self, zero_at: Duration) {
-        self.zero_at = Some(zero_at);
-        let zero_at = u64::try_from(zero_at.as_nanos()).unwrap_or(u64::MAX);
-        self.sessions.tell_all(&self.run_id, &Down::Start(v1::Start { zero_at }));
-    }
-
-    fn stop(&mut self, abort: bool) {
-        let from = self.books.on_stop(self.run_time() + STOP_LEAD);
-        let mode = if abort { v1::stop::Mode::Abort } else { v1::stop::Mode::Drain };
-        self.sessions.tell_all(&self.run_id, &Down::Stop(v1::Stop { mode: mode.into(), from: from.nanos() }));
     }
 
     /// How long the load was on: what came after it was waiting for the last answers and deltas.
@@ -307,33 +249,33 @@ impl<W: Watcher> Coordinator<W> {
     }
 
     fn run_time(&self) -> RunTime {
-        let now = self.zero_at.map_or(Duration::ZERO, |zero| self.clock.now().saturating_sub(zero));
-        RunTime::ZERO + now
+        self.run.run_time(self.clock.now())
     }
 }
 
-fn ack(last_applied_seq: u64, resend: bool, refused: String) -> v1::DeltaAck {
-    v1::DeltaAck { last_applied_seq, resend, refused }
-}
-
-const fn word(state: State) -> &'static str {
-    match state {
-        State::Gathering => "gathering",
-        State::Preparing => "preparing",
-        State::Running => "running",
-        State::Draining => "draining",
-        State::Over => "over",
+/// The ending in one word, and why where there is more to say.
+fn told_as(ending: &Ending) -> (&'static str, String) {
+    match ending {
+        Ending::Completed => ("completed", String::new()),
+        Ending::Interrupted => ("interrupted", String::new()),
+        Ending::Aborted => ("aborted", String::new()),
+        Ending::Stopped => ("stopped", String::new()),
+        Ending::AgentLost(why) => ("agent_lost", why.clone()),
+        Ending::StoreFailed(why) => ("store_failed", why.clone()),
+        Ending::NotStarted(why) => ("not_started", why.clone()),
     }
 }
 
 /// The timers of a run whose agents may take `gather` to join and `drain` to end what is under way.
-fn timers(gather: Duration, drain: Duration) -> Timers {
+fn timers(gather: Duration, drain: Duration, lease_ttl: Duration) -> Timers {
     Timers {
         gather,
         prepare: Duration::from_secs(30),
         start_lead: Duration::from_millis(500),
-        // Later than the agent's own end of lease, whatever the clocks do.
-        silence: LEASE_TTL + Duration::from_millis(500),
+        lease_ttl,
+        withdraw_early: (lease_ttl / 4).min(Duration::from_millis(400)),
+        move_lead: Duration::from_millis(400),
+        grace: 2 * lease_ttl,
         finish: drain + Duration::from_secs(15),
         // An agent tells what it gave up with its next delta, at most FLUSH later.
         abort: Duration::from_secs(2),
@@ -341,6 +283,6 @@ fn timers(gather: Duration, drain: Duration) -> Timers {
 }
 
 const TICK: Duration = Duration::from_millis(100);
-/// A stop lies so far in the future that every agent hears of it before.
-const STOP_LEAD: Duration = Duration::from_millis(300);
+/// How long the last records may take to become durable.
+const KEEP_WITHIN: Duration = Duration::from_secs(5);
 const RELEASE_WITHIN: Duration = Duration::from_secs(1);

@@ -23,9 +23,13 @@ pub async fn run(out: Option<std::path::PathBuf>, interrupts: mpsc::Receiver<()>
         wait: Duration::from_secs(20),
         token: None,
         out,
+        admin: None,
+        data_dir: None,
+        resume: false,
+        keep_deltas: false,
         strict: false,
     };
-    let result = start.run(parse_plan("deploy/plans/quickstart.toml", plan)?, interrupts).await;
+    let result = start.run(Some(parse_plan("deploy/plans/quickstart.toml", plan)?), interrupts).await;
     let stopped = tokio::task::spawn_blocking(move || service.stop()).await;
     if !matches!(stopped, Ok(Ok(()))) {
         say("the demo service did not stop cleanly");

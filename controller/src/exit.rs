@@ -14,13 +14,16 @@ pub enum Exit {
     Usage = 2,
     /// A threshold does not hold.
     ThresholdFailed = 99,
+    /// The operator stopped the run with `controller stop`.
+    Stopped = 103,
     /// The plan is not valid.
     BadPlan = 104,
     /// The run was interrupted.
     Interrupted = 105,
     /// Not enough agents joined or were ready.
     NotEnoughAgents = 106,
-    /// The books do not balance or an agent was lost; with `--strict` also: the generator could not keep up.
+    /// The numbers cannot be trusted; with `--strict` also: the plan was not delivered, by the generator's limits or
+    /// by faults of the fleet.
     Invalid = 108,
 }
 

@@ -40,6 +40,8 @@ pub enum Record {
         /// When, in RFC 3339; a label only.
         created_at: String,
     },
+    /// Several things that belong together: either all of them are kept or none.
+    Together(Vec<Record>),
     /// Something happened.
     Event {
         /// In which run.
@@ -69,6 +71,17 @@ pub enum Record {
         /// The report as JSON.
         report: String,
     },
+}
+
+impl Record {
+    /// The records that belong together, or the one alone.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match self {
+            Self::Together(records) => records,
+            one => std::slice::from_ref(one),
+        }
+    }
 }
 
 /// What a journal hands back of one run: everything that was durable, in the order in which it was appended.

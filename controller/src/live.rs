@@ -4,6 +4,7 @@ use crate::coordinator::{Progress, Watcher};
 use common::human;
 use common::measured::Measured;
 use common::run::State;
+use common::time::RunTime;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -70,10 +71,10 @@ impl Watcher for Lines {
         if self.state != Some(state) {
             (self.state, self.last) = (Some(state), Some(Instant::now()));
             // What came in before the first line belongs to it: nothing is taken here.
-            return say(if state == State::Running {
-                "all agents are ready: the run begins"
-            } else {
-                "draining"
+            return say(match state {
+                State::Running if progress.now == RunTime::ZERO => "all agents are ready: the run begins",
+                State::Running => "the run goes on",
+                _ => "draining",
             });
         }
         let since = self.last.map_or(self.every, |last| last.elapsed());

@@ -38,6 +38,9 @@ impl LocalAgents {
                 rows: None,
                 once: true,
                 wait: None,
+                weight: 1,
+                max_rate: None,
+                spool_dir: None,
                 world: World::real(),
             };
             spawn(agent, Arc::clone(report))

@@ -4,8 +4,7 @@ use common::clock::Clock;
 use proto::v1::agent_service_server::{AgentService, AgentServiceServer};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,10 +26,10 @@ pub enum Event {
         /// The answer.
         reply: oneshot::Sender<Result<Joined, v1::Reject>>,
     },
-    /// A message of a session.
-    Message(u64, Up),
-    /// A session's stream ended, and why.
-    Gone(u64, String),
+    /// A message of a session on one of its streams.
+    Message(u64, u32, Up),
+    /// One of a session's streams ended, and why.
+    Gone(u64, u32, String),
     /// Somebody was turned away at the door, and why.
     Refused(&'static str),
     /// A delta, and where its acknowledgement goes.
@@ -45,28 +44,73 @@ pub type Orders = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 pub struct Joined {
     /// What it is told.
     pub welcome: v1::Welcome,
+    /// Which of its streams this is.
+    pub stream_no: u32,
     /// What its heartbeats are answered with.
     pub grant: Arc<Grant>,
+    /// Resolves when the coordinator hangs up.
+    pub hung_up: oneshot::Receiver<()>,
 }
 
-/// Whether a session's heartbeats renew its lease. Written by the coordinator, read where heartbeats come in, so
-/// that a busy coordinator never delays a lease.
-#[derive(Debug, Default)]
+/// Whether a session's heartbeats renew its lease, and until when it may last. Written by the coordinator, used where
+/// heartbeats come in, so that a busy coordinator never delays a lease.
+#[derive(Debug)]
 pub struct Grant {
-    granted: AtomicBool,
-    share_epoch: AtomicU32,
+    /// How long a lease lasts.
+    ttl: Duration,
+    state: Mutex<Granted>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Granted {
+    granted: bool,
+    /// The newest share that took lanes: who holds an older one gets no more time.
+    fence: u32,
+    /// No lease lasts longer than this (the controller's clock, as far as the agent's runs at the same rate).
+    until: Duration,
 }
 
 impl Grant {
-    /// Lets heartbeats renew the lease of whoever holds share `epoch`.
-    pub fn allow(&self, epoch: u32) {
-        self.share_epoch.store(epoch, Ordering::Relaxed);
-        self.granted.store(true, Ordering::Relaxed);
+    /// Nothing is granted yet; what was granted by an earlier controller ended at `until` at the latest.
+    #[must_use]
+    pub fn new(ttl: Duration, until: Duration) -> Self {
+        Self { ttl, state: Mutex::new(Granted { until, ..Granted::default() }) }
     }
 
-    /// Heartbeats renew nothing any more.
-    pub fn withdraw(&self) {
-        self.granted.store(false, Ordering::Relaxed);
+    /// Lets heartbeats of whoever holds share `fence` or a newer one renew the lease.
+    pub fn allow(&self, fence: u32) {
+        let mut state = self.lock();
+        (state.granted, state.fence) = (true, fence);
+    }
+
+    /// Who holds an older share than this gets no more time.
+    pub fn set_fence(&self, fence: u32) {
+        self.lock().fence = fence;
+    }
+
+    /// Heartbeats renew nothing any more; returns until when the lease may last. Not when it lasts beyond `before`,
+    /// unless `force`: then somebody was heard of whom the coordinator has not heard yet.
+    pub fn withdraw(&self, before: Duration, force: bool) -> Option<Duration> {
+        let mut state = self.lock();
+        if !force && state.until > before {
+            return None;
+        }
+        state.granted = false;
+        Some(state.until)
+    }
+
+    /// Answers a heartbeat that came in at `now` from somebody who holds share `epoch`.
+    fn on_heartbeat(&self, epoch: u32, now: Duration) -> (bool, u32) {
+        let mut state = self.lock();
+        let granted = state.granted && epoch >= state.fence;
+        if granted {
+            state.until = state.until.max(now + self.ttl);
+        }
+        (granted, state.fence)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Granted> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,6 +123,8 @@ pub struct Service {
     pub events: mpsc::Sender<Event>,
     /// The state of the run in one word.
     pub state: watch::Receiver<&'static str>,
+    /// +1 at every start of a controller on the same data.
+    pub epoch: u64,
     /// The clock that heartbeats are answered with.
     pub clock: Clock,
 }
@@ -118,6 +164,28 @@ impl Service {
         Err(Status::unauthenticated(format!(
             "it showed {problem}: give it the controller's token with `agent join … --token-file FILE`"
         )))
+    }
+
+    fn lease(&self, beat: &v1::Heartbeat, received_at: Duration, grant: &Grant) -> v1::ControllerMessage {
+        let (granted, share_epoch) = grant.on_heartbeat(beat.share_epoch, received_at);
+        self.message(Down::Lease(v1::Lease {
+            heartbeat: beat.number,
+            sent_at_local: beat.sent_at_local,
+            received_at: u64::try_from(received_at.as_nanos()).unwrap_or(u64::MAX),
+            answered_at: self.clock.now_ns(),
+            granted,
+            share_epoch,
+        }))
+    }
+
+    async fn reject(&self, down: &Orders, reject: v1::Reject) {
+        // An agent that went away needs no refusal.
+        down.send(Ok(self.message(Down::Reject(reject)))).await.unwrap_or_default();
+    }
+
+    fn message(&self, kind: Down) -> v1::ControllerMessage {
+        let run_id = String::new();
+        v1::ControllerMessage { controller_epoch: self.epoch, run_id, command: 0, kind: Some(kind) }
     }
 
     async fn tell(&self, event: Event) -> Result<(), Status> {
@@ -168,7 +236,7 @@ impl AgentService for Service {
 async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: Orders) {
     let hello = match tokio::time::timeout(HELLO_WITHIN, up.message()).await {
         Ok(Ok(Some(v1::AgentMessage { kind: Some(Up::Hello(hello)), .. }))) => hello,
-        _ => return reject(&down, malformed("the first message of a session must be Hello")).await,
+        _ => return service.reject(&down, malformed("the first message of a session must be Hello")).await,
     };
     let (reply, answer) = oneshot::channel();
     let event = Event::Hello { hello: Box::new(hello), down: down.clone(), reply };
@@ -177,21 +245,28 @@ async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: O
     }
     let joined = match answer.await {
         Ok(Ok(joined)) => joined,
-        Ok(Err(refusal)) => return reject(&down, refusal).await,
+        Ok(Err(refusal)) => return service.reject(&down, refusal).await,
         Err(_) => return,
     };
-    let session = joined.welcome.session_id;
+    let (session, stream) = (joined.welcome.session_id, joined.stream_no);
+    let mut hung_up = joined.hung_up;
     let mut why = String::from("it closed the connection");
     loop {
-        match up.message().await {
+        let message = tokio::select! {
+            biased;
+            // Both halves end here; the agent joins again.
+            _ = &mut hung_up => return,
+            message = up.message() => message,
+        };
+        match message {
             Ok(Some(v1::AgentMessage { kind: Some(kind), .. })) => {
-                let received_at = service.clock.now_ns();
+                let received_at = service.clock.now();
                 if let Up::Heartbeat(beat) = &kind
-                    && down.send(Ok(lease(beat, received_at, &joined.grant, &service.clock))).await.is_err()
+                    && down.send(Ok(service.lease(beat, received_at, &joined.grant))).await.is_err()
                 {
                     break;
                 }
-                if service.tell(Event::Message(session, kind)).await.is_err() {
+                if service.tell(Event::Message(session, stream, kind)).await.is_err() {
                     return;
                 }
             }
@@ -205,35 +280,7 @@ async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: O
         }
     }
     // When the coordinator is gone, so is the run.
-    service.tell(Event::Gone(session, why)).await.unwrap_or_default();
-}
-
-fn lease(beat: &v1::Heartbeat, received_at: u64, grant: &Grant, clock: &Clock) -> v1::ControllerMessage {
-    let lease = v1::Lease {
-        heartbeat: beat.number,
-        sent_at_local: beat.sent_at_local,
-        received_at,
-        answered_at: clock.now_ns(),
-        granted: grant.granted.load(Ordering::Relaxed),
-        share_epoch: grant.share_epoch.load(Ordering::Relaxed),
-    };
-    v1::ControllerMessage {
-        controller_epoch: CONTROLLER_EPOCH,
-        run_id: String::new(),
-        command: 0,
-        kind: Some(Down::Lease(lease)),
-    }
-}
-
-async fn reject(down: &Orders, reject: v1::Reject) {
-    let message = v1::ControllerMessage {
-        controller_epoch: CONTROLLER_EPOCH,
-        run_id: String::new(),
-        command: 0,
-        kind: Some(Down::Reject(reject)),
-    };
-    // An agent that went away needs no refusal.
-    down.send(Ok(message)).await.unwrap_or_default();
+    service.tell(Event::Gone(session, stream, why)).await.unwrap_or_default();
 }
 
 fn malformed(remedy: &str) -> v1::Reject {
@@ -245,8 +292,6 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
-/// +1 at every start of a controller on one data directory. Without a data directory every controller is the first.
-pub const CONTROLLER_EPOCH: u64 = 1;
 /// Messages that wait to be sent to one agent.
 const QUEUE: usize = 64;
 const HELLO_WITHIN: Duration = Duration::from_secs(10);

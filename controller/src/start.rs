@@ -1,20 +1,24 @@
 //! `controller start`: one run from a plan to its report.
 
+use crate::admin::Admin;
 use crate::conduct::{conduct, report};
-use crate::coordinator::{EffectivePlan, Finished, Task};
+use crate::coordinator::{EffectivePlan, Finished, Steer, Task, planned};
 use crate::exit::{Exit, Failure};
+use crate::journal::{Journal, Memory, Record, Saved, boot_id};
 use crate::live::{Lines, say};
 use crate::local::LocalAgents;
+use crate::store::Store;
 use crate::{clock, output, text};
 use common::plan::Plan;
-use common::report::Judgment;
+use common::report::{Judgment, Report};
 use common::run::Ending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 
 /// What `controller start` was asked to do.
@@ -32,8 +36,26 @@ pub struct Start {
     pub token: Option<String>,
     /// A folder for the files of the run.
     pub out: Option<PathBuf>,
-    /// Whether a generator that could not keep up is a failure.
+    /// Where operators steer the run; `None`: [`ADMIN`], if it is free.
+    pub admin: Option<SocketAddr>,
+    /// Where runs are kept; `None`: nowhere.
+    pub data_dir: Option<PathBuf>,
+    /// Whether to go on with the unfinished run that is kept there.
+    pub resume: bool,
+    /// Whether deltas are kept as they came.
+    pub keep_deltas: bool,
+    /// Whether a plan that was not delivered is a failure: the generator could not keep up, or the fleet had faults.
     pub strict: bool,
+}
+
+/// A run to be conducted, and where it is kept.
+#[derive(Debug)]
+struct Kept {
+    plan: EffectivePlan,
+    run_id: String,
+    created_at: String,
+    journal: Box<dyn Journal>,
+    saved: Option<Saved>,
 }
 
 /// How many agents take part, and how many of them inside the controller.
@@ -53,13 +75,17 @@ impl Start {
         }
     }
 
-    /// Runs the plan and prints its report.
-    pub async fn run(&self, plan: EffectivePlan, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
-        let started_at =
-            jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string();
-        let effective = plan.plan.clone();
-        let finished = self.conduct(plan, interrupts).await?;
-        let report = report(&effective, &started_at, &finished);
+    /// Runs a plan, or goes on with one that another controller began, and prints the report.
+    pub async fn run(
+        &self,
+        plan: Option<EffectivePlan>,
+        interrupts: mpsc::Receiver<()>,
+    ) -> Result<Exit, Failure> {
+        let kept = self.open(plan)?;
+        let (effective, created_at) = (kept.plan.plan.clone(), kept.created_at.clone());
+        let mut finished = self.conduct(kept, interrupts).await?;
+        let report = report(&effective, &created_at, &finished);
+        keep(&mut finished, &report).await;
         if let Some(folder) = &self.out {
             output::write(folder, &report).map_err(Failure::internal)?;
             say(&format!("wrote {}", folder.join("report.json").display()));
@@ -69,48 +95,99 @@ impl Start {
         }
         let (width, color) = terminal();
         print(&text::render(&report, width, color));
-        Ok(self.exit(report.verdict.result))
+        Ok(self.exit(report.verdict.result, &finished.ending))
     }
 
-    async fn conduct(
-        &self,
-        plan: EffectivePlan,
-        interrupts: mpsc::Receiver<()>,
-    ) -> Result<Finished, Failure> {
-        let crew = self.crew(&plan.plan);
+    /// Opens the journal and decides what is to be run.
+    fn open(&self, plan: Option<EffectivePlan>) -> Result<Kept, Failure> {
+        let (journal, saved): (Box<dyn Journal>, _) = match &self.data_dir {
+            None => (Box::new(Memory::new()), None),
+            Some(folder) => {
+                let store = Store::open(folder, self.keep_deltas).map_err(Failure::usage)?;
+                let unfinished = store.unfinished().map_err(Failure::internal)?;
+                (Box::new(store), unfinished)
+            }
+        };
+        match (saved.filter(|_| self.resume), plan) {
+            (Some(saved), _) if saved.boot_id != boot_id() => Err(Failure::usage(format!(
+                "run {} cannot be gone on with: the machine was started again since, and with it the clock of the \
+                 run; start it anew without --resume",
+                saved.run_id
+            ))),
+            (Some(saved), _) => {
+                let plan = planned(&saved).map_err(Failure::internal)?;
+                let (run_id, created_at) = (saved.run_id.clone(), saved.created_at.clone());
+                Ok(Kept { plan, run_id, created_at, journal, saved: Some(saved) })
+            }
+            (None, Some(plan)) => {
+                let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second());
+                let created_at = now.unwrap_or_default().to_string();
+                let run_id = uuid::Uuid::now_v7().to_string();
+                Ok(Kept { plan, run_id, created_at, journal, saved: None })
+            }
+            (None, None) => Err(Failure::usage(
+                "there is no unfinished run to go on with in --data-dir: start one with --plan FILE",
+            )),
+        }
+    }
+
+    async fn conduct(&self, kept: Kept, interrupts: mpsc::Receiver<()>) -> Result<Finished, Failure> {
+        let crew = self.crew(&kept.plan.plan);
         if crew.expect == 0 {
             return Err(Failure::usage("a run needs at least one agent: --agents 1"));
         }
-        let listener = bind(self.listen).await?;
+        let listener = bind(self.listen, "agents", "--listen").await?;
         let address = listener.local_addr().map_err(|error| Failure::internal(error.to_string()))?;
+        let (wishes, steering) = mpsc::channel(WISHES);
+        let operators = self.admit_operators(wishes).await?;
         if crew.local < crew.expect {
             say(&format!("agents join with: agent join {address}"));
         }
         let tell: crate::local::Tell = Arc::new(say);
         let agents = LocalAgents::start(crew.local, address, self.token.as_deref(), &tell)
             .map_err(Failure::internal)?;
-        let task = Task {
-            plan,
-            expect: crew.expect,
-            wait: self.wait,
-            run_id: uuid::Uuid::now_v7().to_string(),
-            clock: clock::boot(),
-        };
+        let Kept { plan, run_id, created_at, journal, saved } = kept;
+        let (expect, wait, clock) = (crew.expect, self.wait, clock::boot());
+        let task = Task { plan, expect, wait, run_id, created_at, clock, journal, saved };
         let token = self.token.as_deref().map(Arc::from);
         let incoming = TcpListenerStream::new(listener);
-        let finished = conduct(task, token, incoming, interrupts, &mut Lines::new()).await;
+        let finished = conduct(task, token, incoming, interrupts, steering, &mut Lines::new()).await;
+        operators.iter().for_each(JoinHandle::abort);
         tokio::task::spawn_blocking(|| agents.stop()).await.unwrap_or_default();
         finished.map_err(Failure::internal)
     }
 
-    fn exit(&self, result: Judgment) -> Exit {
-        match result {
-            Judgment::Pass => Exit::Ok,
-            Judgment::Fail => Exit::ThresholdFailed,
-            Judgment::Aborted => Exit::Interrupted,
-            Judgment::Invalid => Exit::Invalid,
-            Judgment::GeneratorLimited if self.strict => Exit::Invalid,
-            Judgment::GeneratorLimited => Exit::Ok,
+    /// Lets operators steer the run. Without an address that was asked for, a taken port is no reason not to run.
+    async fn admit_operators(&self, wishes: mpsc::Sender<Steer>) -> Result<Option<JoinHandle<()>>, Failure> {
+        let listener = match (self.admin, bind(self.admin.unwrap_or(ADMIN), "operators", "--admin").await) {
+            (_, Ok(listener)) => listener,
+            (Some(_), Err(failure)) => return Err(failure),
+            (None, Err(_)) => {
+                say(&format!("steering is off: another program listens on {ADMIN}; choose another --admin"));
+                return Ok(None);
+            }
+        };
+        if let (Some(_), Ok(address)) = (self.admin, listener.local_addr()) {
+            say(&format!("steer with: controller status --admin {address}"));
+        }
+        let serve = async move {
+            if let Err(why) = Admin::serve(wishes, listener).await {
+                say(&why);
+            }
+        };
+        Ok(Some(tokio::spawn(serve)))
+    }
+
+    fn exit(&self, result: Judgment, ending: &Ending) -> Exit {
+        match (result, ending) {
+            (Judgment::Pass, _) => Exit::Ok,
+            (Judgment::GeneratorLimited | Judgment::Degraded, _) if self.strict => Exit::Invalid,
+            (Judgment::GeneratorLimited | Judgment::Degraded, _) => Exit::Ok,
+            (Judgment::Aborted, Ending::Stopped) => Exit::Stopped,
+            (Judgment::Aborted, Ending::StoreFailed(_)) => Exit::Internal,
+            (Judgment::Aborted, _) => Exit::Interrupted,
+            (Judgment::Fail, _) => Exit::ThresholdFailed,
+            (Judgment::Invalid, _) => Exit::Invalid,
         }
     }
 }
@@ -130,21 +207,26 @@ pub fn parse_plan(name: &str, text: String) -> Result<EffectivePlan, Failure> {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Writes the report into the journal; one that failed has told so.
+async fn keep(finished: &mut Finished, report: &Report) {
+    let Ok(report) = serde_json::to_string(report) else { return };
+    let n = finished.journal.append(Record::Report { run_id: finished.run_id.clone(), report });
+    let mut durable = finished.journal.durable();
+    let kept = durable.wait_for(|durable| durable.as_ref().map_or(true, |durable| *durable >= n));
+    tokio::time::timeout(KEEP_WITHIN, kept).await.map(drop).unwrap_or_default();
+}
+
+async fn bind(address: SocketAddr, whom: &str, flag: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
-        let remedy = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "another program listens there: stop it, or choose another --listen"
-            }
-            std::io::ErrorKind::AddrNotAvailable => {
-                "this machine has no such address: choose another --listen"
-            }
-            std::io::ErrorKind::PermissionDenied => {
-                "ports below 1024 need privileges: choose another --listen"
-            }
-            _ => "choose another --listen",
+        let problem = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there: stop it, or",
+            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address:",
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges:",
+            _ => "",
         };
-        Failure::usage(format!("cannot listen for agents on {address}: {error}; {remedy}"))
+        Failure::usage(format!(
+            "cannot listen for {whom} on {address}: {error}; {problem} choose another {flag}"
+        ))
     })
 }
 
@@ -163,6 +245,13 @@ pub fn print(text: &str) {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
 }
 
+/// Where operators steer a run when nothing else is said.
+pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50052);
+/// Wishes of operators that wait.
+const WISHES: usize = 16;
+/// How long the report may take to become durable.
+const KEEP_WITHIN: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,16 +261,43 @@ mod tests {
             "name = \"t\"\n{expect}\n[target]\nbase_url = \"http://127.0.0.1\"\n[[scenario]]\nname = \"s\"\n\
              load.rate = [{{ at = \"1/s\", for = \"1s\" }}]\n[[scenario.step]]\npath = \"/\"\n"
         );
-        let start = Start {
-            listen: ([127, 0, 0, 1], 0).into(),
+        start(agents, local_agents, false).crew(&Plan::parse("t", &plan).unwrap())
+    }
+
+    fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> Start {
+        let listen = ([127, 0, 0, 1], 0).into();
+        Start {
+            listen,
             agents,
             local_agents,
             wait: Duration::ZERO,
             token: None,
             out: None,
-            strict: false,
-        };
-        start.crew(&Plan::parse("t", &plan).unwrap())
+            admin: None,
+            data_dir: None,
+            resume: false,
+            keep_deltas: false,
+            strict,
+        }
+    }
+
+    #[test]
+    fn the_exit_code_tells_the_verdict_and_who_ended_the_run() {
+        let (whole, stopped) = (Ending::Completed, Ending::Stopped);
+        for (result, ending, lenient, strict) in [
+            (Judgment::Pass, &whole, 0, 0),
+            (Judgment::GeneratorLimited, &whole, 0, 108),
+            (Judgment::Degraded, &whole, 0, 108),
+            (Judgment::Aborted, &stopped, 103, 103),
+            (Judgment::Aborted, &Ending::Interrupted, 105, 105),
+            (Judgment::Aborted, &Ending::Aborted, 105, 105),
+            (Judgment::Aborted, &Ending::StoreFailed("disk full".into()), 1, 1),
+            (Judgment::Fail, &stopped, 99, 99),
+            (Judgment::Invalid, &stopped, 108, 108),
+        ] {
+            let codes = [false, true].map(|strict| start(None, None, strict).exit(result, ending) as u8);
+            assert_eq!(codes, [lenient, strict], "{result:?} after {ending:?}");
+        }
     }
 
     #[test]

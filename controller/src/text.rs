@@ -5,6 +5,7 @@ use common::ledger::{Entry, Skipped};
 use common::report::{AgentRow, Judgment, Report, SeriesRow, Summary, ThresholdRow, TimelineRow, Unit};
 use std::fmt::Display;
 
+mod faults;
 mod page;
 mod table;
 
@@ -23,6 +24,7 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     page.line(WHICH_TIME, Style::Dim);
     ledger(&mut page, report);
     agents(&mut page, &report.agents);
+    faults::section(&mut page, &report.faults);
     thresholds(&mut page, &report.thresholds);
     sentences(&mut page, "reasons", &report.verdict.reasons);
     sentences(&mut page, "warnings", &report.warnings);
@@ -34,9 +36,9 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
 pub fn timeline_csv(report: &Report) -> String {
     let time = |us: Option<u64>| us.map(|us| us.to_string()).unwrap_or_default();
     let line = |row: &TimelineRow| {
-        let TimelineRow { t_s, planned, started, errors, .. } = row;
-        let (p50, p99) = (time(row.p50), time(row.p99));
-        format!("{t_s},{},{planned},{started},{errors},{p50},{p99}\n", quoted(&row.scenario))
+        let TimelineRow { t_s, planned, started, errors, fault, .. } = row;
+        let (p50, p99, fault) = (time(row.p50), time(row.p99), u8::from(*fault));
+        format!("{t_s},{},{planned},{started},{errors},{p50},{p99},{fault}\n", quoted(&row.scenario))
     };
     let lines = report.timeline.iter().map(line);
     std::iter::once(CSV_HEAD.to_owned()).chain(lines).collect()
@@ -55,7 +57,7 @@ fn head(page: &mut Page, report: &Report) {
     let (run, result) = (&report.run, report.verdict.result);
     let style = match result {
         Judgment::Pass => Style::Good,
-        Judgment::GeneratorLimited => Style::Doubtful,
+        Judgment::GeneratorLimited | Judgment::Degraded => Style::Doubtful,
         Judgment::Fail | Judgment::Invalid | Judgment::Aborted => Style::Bad,
     };
     let verdict = result.name().replace('_', " ").to_uppercase();
@@ -142,11 +144,20 @@ fn ledger(page: &mut Page, report: &Report) {
     for ((name, entry), line) in report.ledger.iter().zip(lines) {
         let off = report.imbalances.get(name);
         page.line(&line, if off.is_some() || entry.unknown > 0 { Style::Bad } else { Style::Plain });
-        let Skipped { late, overload, no_lease, stopped } = &entry.skipped;
-        let reasons =
-            [(&"late", late), (&"overload", overload), (&"no lease", no_lease), (&"stopped", stopped)];
+        let Skipped { late, overload, no_lease, stopped, unowned } = &entry.skipped;
+        let reasons = [
+            (&"late", late),
+            (&"overload", overload),
+            (&"no lease", no_lease),
+            (&"unowned", unowned),
+            (&"stopped", stopped),
+        ];
         if let Some(reasons) = listed("skipped", reasons) {
             page.wrapped("    ", &reasons, Style::Doubtful);
+        }
+        if entry.unended > 0 {
+            let unended = human::count(entry.unended);
+            page.wrapped("    ", &format!("nobody knows how {unended} started requests ended"), Style::Bad);
         }
         if let Some(why) = off {
             page.wrapped("    ", &format!("failed to {why}"), Style::Bad);
@@ -173,7 +184,11 @@ fn agents(page: &mut Page, agents: &[AgentRow]) {
     for (agent, line) in shown.iter().zip(lines) {
         page.line(&line, if agent.lost.is_some() { Style::Bad } else { Style::Plain });
         if let Some(why) = &agent.lost {
-            page.wrapped("    ", &format!("lost: {why}"), Style::Bad);
+            let unknown = match agent.unknown {
+                0 => String::new(),
+                n => format!("; {} of its {} arrivals unknown", human::count(n), human::count(agent.owned)),
+            };
+            page.wrapped("    ", &format!("lost: {why}{unknown}"), Style::Bad);
         }
     }
     if shown.len() < agents.len() {
@@ -229,7 +244,7 @@ fn sentences(page: &mut Page, name: &str, sentences: &[String]) {
 }
 
 const WHICH_TIME: &str = "response time: from the due time; service time: from the first byte sent";
-const CSV_HEAD: &str = "t_s,scenario,planned,started,errors,p50_us,p99_us\n";
+const CSV_HEAD: &str = "t_s,scenario,planned,started,errors,p50_us,p99_us,fault\n";
 /// Narrower than this the tables cannot be read.
 const WIDTH_MIN: usize = 60;
 const INDENT: usize = 2;

@@ -1,6 +1,6 @@
 //! One scenario on one engine thread: its pacer and its slots.
 
-use common::arrivals::Timetable;
+use common::arrivals::{Cursor, Timetable};
 use common::pacer::{Gate, Limits, Order, Pacer};
 use common::plan::{Plan, Scenario};
 use common::share::Share;
@@ -15,10 +15,6 @@ pub struct Stream {
     /// Whether arrivals wait for a slot, so that an answer must look for the next arrival at once.
     queued: Cell<bool>,
     done: Cell<bool>,
-    /// When waiting and unfinished requests are given up.
-    give_up: Cell<RunTime>,
-    drain: std::time::Duration,
-    end: RunTime,
 }
 
 impl Stream {
@@ -26,18 +22,18 @@ impl Stream {
     pub fn new(plan: &Plan, scenario: &Scenario, share: &Share, slots: u32) -> Result<Self, String> {
         let timetable = Timetable::of(scenario, plan.seed).map_err(|error| error.to_string())?;
         let end = timetable.end();
-        let give_up = end + plan.drain;
-        let limits = Limits { max_lateness: plan.max_lateness, overload: scenario.overload, give_up };
-        let pacer = Pacer::new(timetable.cursor(&share.lanes, share.from), limits, RunTime::ZERO);
+        let limits = Limits {
+            max_lateness: plan.max_lateness,
+            overload: scenario.overload,
+            give_up: end + plan.drain,
+        };
+        let pacer = Pacer::new(timetable.cursor(&share.lanes, share.from), limits, end, RunTime::ZERO);
         Ok(Self {
             pacer: RefCell::new(pacer),
             slots,
             in_flight: Cell::new(0),
             queued: Cell::new(false),
             done: Cell::new(false),
-            give_up: Cell::new(give_up),
-            drain: plan.drain,
-            end,
         })
     }
 
@@ -47,7 +43,7 @@ impl Stream {
         let order = self.pacer.borrow_mut().next(now, gate);
         match order {
             Order::WaitForSlot => self.queued.set(true),
-            Order::Wait(_) => self.queued.set(false),
+            Order::Wait(_) | Order::WaitForShare => self.queued.set(false),
             Order::Done => self.done.set(true),
             Order::Fire(_) | Order::Skip(..) => {}
         }
@@ -85,19 +81,23 @@ impl Stream {
     /// When waiting and unfinished requests are given up.
     #[must_use]
     pub fn give_up(&self) -> RunTime {
-        self.give_up.get()
+        self.pacer.borrow().give_up()
     }
 
     /// Every owned arrival due before it is resolved.
     #[must_use]
     pub fn cursor(&self) -> RunTime {
-        self.pacer.borrow().peek().map_or(self.end, |due| due.at)
+        self.pacer.borrow().cursor()
     }
 
-    /// Nothing due at `from` or later is fired; what is under way may take the plan's drain from `now` on.
-    pub fn stop(&self, from: RunTime, now: RunTime) {
-        self.pacer.borrow_mut().stop(from);
-        self.give_up.set(self.give_up.get().min(now + self.drain));
+    /// See [`Pacer::hold`].
+    pub fn hold(&self, from: RunTime) -> RunTime {
+        self.pacer.borrow_mut().hold(from)
+    }
+
+    /// See [`Pacer::switch`].
+    pub fn switch(&self, from: RunTime, cursor: Cursor, end: RunTime) {
+        self.pacer.borrow_mut().switch(from, cursor, end);
     }
 
     /// Fires nothing more: what waits or is still to come is skipped.

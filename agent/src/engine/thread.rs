@@ -80,7 +80,9 @@ async fn obey(worker: &Rc<Worker>, order: Command, zero: &mut Option<u64>) {
         // Whoever asked and did not wait for the answer does not need it.
         Command::Warm(reply) => reply.send(worker.warm().await).unwrap_or_default(),
         Command::Take(reply) => drop(reply.send(worker.snapshot())),
-        Command::Stop { from, abort } => worker.stop(from, abort),
+        Command::Hold(from, reply) => drop(reply.send(worker.hold(from))),
+        Command::Switch(from, parts) => worker.switch(from, parts),
+        Command::Abort => worker.abort(),
         Command::Start(at) => {
             worker.set_zero(at);
             *zero = Some(at);

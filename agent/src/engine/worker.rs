@@ -12,7 +12,7 @@ use crate::engine::lean::Lean;
 use crate::engine::recorder::Recorder;
 use crate::engine::rows::Rows;
 use crate::engine::stream::{Stream, slots};
-use crate::engine::{Setup, Snapshot};
+use crate::engine::{Part, Setup, Snapshot};
 use crate::lease::Lease;
 use common::arrivals::Due;
 use common::histogram::Histogram;
@@ -178,7 +178,7 @@ impl Worker {
                 }
                 Order::Skip(_, reason) => self.recorder.borrow_mut().skipped(scenario, reason),
                 Order::Wait(at) => return Next::At(at),
-                Order::WaitForSlot | Order::Done => return Next::Idle,
+                Order::WaitForSlot | Order::WaitForShare | Order::Done => return Next::Idle,
             }
         }
         Next::Now
@@ -244,14 +244,23 @@ impl Worker {
         }
     }
 
-    pub(super) fn stop(&self, from: RunTime, abort: bool) {
-        let now = self.now();
+    /// Holds what is due at `from` or later, in every scenario; returns from when on that can be kept.
+    pub(super) fn hold(&self, from: RunTime) -> RunTime {
+        self.streams.iter().map(|stream| stream.hold(from)).max().unwrap_or(from)
+    }
+
+    /// From `from` on, these are the arrivals.
+    pub(super) fn switch(&self, from: RunTime, parts: Vec<Part>) {
+        for (stream, part) in self.streams.iter().zip(parts) {
+            stream.switch(from, part.cursor, part.end);
+        }
+    }
+
+    /// Gives up what is left and what is under way.
+    pub(super) fn abort(&self) {
         for (scenario, stream) in self.streams.iter().enumerate() {
-            stream.stop(from, now);
-            if abort {
-                stream.abort();
-                self.abandon_all(scenario);
-            }
+            stream.abort();
+            self.abandon_all(scenario);
         }
     }
 

@@ -1,28 +1,42 @@
 //! The way in: two connections, Hello, Welcome.
 
+use crate::Agent;
 use crate::fleet::Means;
-use crate::session::{End, Session, message};
-use crate::{Agent, Say};
-use common::clock::Estimator;
+use crate::membership::Membership;
+use crate::session::{End, message};
 use proto::v1::agent_service_client::AgentServiceClient;
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
-pub(super) type Streams<'a> = (Session<'a>, Streaming<v1::ControllerMessage>, Streaming<v1::DeltaAck>);
+/// A stream on which the controller said Welcome.
+pub(super) struct Joined {
+    pub(super) welcome: v1::Welcome,
+    pub(super) up: mpsc::Sender<v1::AgentMessage>,
+    pub(super) deltas: mpsc::Sender<v1::Delta>,
+    /// The controller's.
+    pub(super) epoch: u64,
+}
 
-pub(super) async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> Result<Streams<'a>, End> {
+pub(super) type Streams = (Joined, Streaming<v1::ControllerMessage>, Streaming<v1::DeltaAck>);
+
+/// Joins, or goes on with `membership`.
+pub(super) async fn join(
+    agent: &Agent,
+    membership: Option<&Membership>,
+    stream_no: u32,
+) -> Result<Streams, End> {
     let (up, messages) = mpsc::channel(QUEUE);
-    let hello = Up::Hello(agent.hello(stream_no));
+    let hello = v1::Hello { resume: membership.map(Membership::resume), ..agent.hello(stream_no) };
+    let seen = membership.map_or(0, |membership| membership.session.controller_epoch());
     // The channel is new and has room.
-    up.try_send(message(0, 0, hello)).unwrap_or_default();
+    up.try_send(message(0, seen, Up::Hello(hello))).unwrap_or_default();
     let mut control = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
     let request = agent.authorised(ReceiverStream::new(messages));
     let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
@@ -33,7 +47,7 @@ pub(super) async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> 
     let epoch = first.controller_epoch;
     let welcome = match first.kind {
         Some(Down::Welcome(welcome)) => welcome,
-        Some(Down::Reject(reject)) => return Err(End::Rejected(reject.remedy)),
+        Some(Down::Reject(reject)) => return Err(rejected(&reject)),
         _ => return Err(End::Rejected("the controller did not answer Hello with Welcome".into())),
     };
     let (deltas, outgoing) = mpsc::channel(QUEUE);
@@ -41,26 +55,19 @@ pub(super) async fn join<'a>(agent: &'a Agent, say: &'a Say, stream_no: u32) -> 
     let opened =
         timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
     let acks = opened.map_err(|_| silent(agent))?.map_err(|status| refused(&status))?.into_inner();
-    let means = agent.means();
-    let session = Session {
-        agent,
-        say,
-        welcome,
-        up,
-        deltas,
-        means,
-        preparing: JoinSet::new(),
-        fleet: None,
-        ready: None,
-        offset: Estimator::default(),
-        beats: 0,
-        epoch,
-    };
-    Ok((session, down, acks))
+    Ok((Joined { welcome, up, deltas, epoch }, down, acks))
+}
+
+/// A refusal that another time may bring another answer to is none for good.
+pub(super) fn rejected(reject: &v1::Reject) -> End {
+    match reject.code() {
+        v1::reject::Code::NotNeeded => End::Lost(reject.remedy.clone()),
+        _ => End::Rejected(reject.remedy.clone()),
+    }
 }
 
 impl Agent {
-    fn hello(&self, stream_no: u32) -> v1::Hello {
+    pub(crate) fn hello(&self, stream_no: u32) -> v1::Hello {
         v1::Hello {
             protocol_min: *proto::PROTOCOL.start(),
             protocol_max: *proto::PROTOCOL.end(),
@@ -69,12 +76,13 @@ impl Agent {
             instance_id: self.instance.clone(),
             stream_no,
             threads: u32::try_from(self.threads).unwrap_or(u32::MAX),
-            weight: 1,
+            weight: self.weight,
+            max_rate_milli: self.max_rate.map_or(0, |rate| rate.milli()),
             resume: None,
         }
     }
 
-    fn means(&self) -> Means {
+    pub(super) fn means(&self) -> Means {
         Means {
             allow: Arc::clone(&self.allow),
             threads: self.threads,
@@ -129,11 +137,10 @@ pub(super) fn refused(status: &Status) -> End {
         tonic::Code::Unauthenticated | tonic::Code::PermissionDenied | tonic::Code::Unimplemented => {
             End::Rejected(status.message().to_owned())
         }
-        _ => End::Lost(if status.message().is_empty() {
-            status.code().to_string()
-        } else {
-            status.message().into()
-        }),
+        // The transport's own words ("h2 protocol error …") say no more than this.
+        _ if std::error::Error::source(status).is_some() => End::Lost("the connection broke".into()),
+        _ if status.message().is_empty() => End::Lost(status.code().to_string()),
+        _ => End::Lost(status.message().into()),
     }
 }
 
@@ -144,6 +151,6 @@ fn silent(agent: &Agent) -> End {
 /// Messages that wait to be sent: more means that the connection is stuck.
 const QUEUE: usize = 64;
 const MESSAGE_MAX: usize = proto::MESSAGE_BYTES_MAX;
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const WELCOME_WITHIN: Duration = Duration::from_secs(10);
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);

@@ -39,6 +39,7 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     let default_drain = timeouts.max().unwrap_or_default() + DRAIN_MARGIN;
     let drain = faults.duration("drain", written.drain.as_ref(), default_drain, LONGEST_DRAIN);
     let agents = written.agents.as_ref();
+    let lease_ttl = lease_ttl(agents, faults);
     Some(Plan {
         name: name?,
         seed: written.seed.unwrap_or_default(),
@@ -48,10 +49,26 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
         agents: Agents {
             expect: agents.and_then(|agents| agents.expect),
             pacing: agents.and_then(|agents| agents.pacing).unwrap_or_default(),
+            on_loss: agents.and_then(|agents| agents.on_loss).unwrap_or_default(),
+            lease_ttl: lease_ttl?,
         },
         scenarios: scenarios.filter(|scenarios| !scenarios.is_empty())?,
         thresholds: thresholds.into_iter().collect::<Option<_>>()?,
     })
+}
+
+fn lease_ttl(agents: Option<&written::Agents>, faults: &mut Faults) -> Option<Duration> {
+    let written = agents.and_then(|agents| agents.lease_ttl.as_ref());
+    let ttl = faults.duration("lease_ttl", written, Agents::default().lease_ttl, LONGEST_LEASE_TTL)?;
+    if let Some(written) = written.filter(|_| ttl < SHORTEST_LEASE_TTL) {
+        faults.add(
+            written.span(),
+            "`lease_ttl`: a busy machine or network would lose agents that are well".to_owned(),
+            "write 1s or more",
+        );
+        return None;
+    }
+    Some(ttl)
 }
 
 fn target(written: &written::Target, faults: &mut Faults) -> Option<Target> {
@@ -142,6 +159,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_MAX_LATENESS: Duration = Duration::from_secs(1);
 /// What the drain adds to the longest timeout: requests that are sent last still end by their own timeout.
 const DRAIN_MARGIN: Duration = Duration::from_secs(2);
+const SHORTEST_LEASE_TTL: Duration = Duration::from_secs(1);
+const LONGEST_LEASE_TTL: Duration = Duration::from_secs(60);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3_600);
 /// Scenarios named in a message.
 const MOST_LISTED: usize = 20;

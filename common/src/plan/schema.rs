@@ -95,6 +95,8 @@ mod tests {
     fn every_key_is_listed_once() {
         let expected = [
             "agents.expect",
+            "agents.lease_ttl",
+            "agents.on_loss",
             "agents.pacing",
             "drain",
             "max_lateness",

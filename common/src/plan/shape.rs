@@ -259,10 +259,9 @@ fn inline(example: &Value) -> String {
 }
 
 /// Keys of later versions, and the required key whose place they take.
-const NOT_YET: [(&str, &str); 19] = [
+const NOT_YET: [(&str, &str); 18] = [
     ("phase", ""),
     ("data", ""),
-    ("agents.on_loss", ""),
     ("scenario.phases", ""),
     ("scenario.think", ""),
     ("scenario.pick", ""),

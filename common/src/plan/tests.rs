@@ -57,7 +57,15 @@ fn what_is_left_out_has_its_default() {
         (Duration::from_secs(30), HttpVersion::Http1, false)
     );
     assert_eq!(target.tls, Tls { ca: None, verify: true });
-    assert_eq!(plan.agents, Agents { expect: None, pacing: Pacing::Precise });
+    assert_eq!(
+        plan.agents,
+        Agents {
+            expect: None,
+            pacing: Pacing::Precise,
+            on_loss: OnLoss::Rebalance,
+            lease_ttl: Duration::from_secs(3),
+        }
+    );
     let scenario = &plan.scenarios[0];
     assert_eq!((scenario.max_in_flight, scenario.overload), (2000, Overload::Queue));
     let step = &scenario.steps[0];

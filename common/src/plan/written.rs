@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Arrivals, HttpVersion, Method, Overload, Pacing};
+use super::{Arrivals, HttpVersion, Method, OnLoss, Overload, Pacing};
 
 /// Header names and values.
 pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -88,6 +88,12 @@ pub(super) struct Agents {
     /// How exactly arrivals are released.
     #[schemars(extend("default" = "precise"))]
     pub(super) pacing: Option<Pacing>,
+    /// What becomes of a lost agent's part of the load.
+    #[schemars(extend("default" = "rebalance"))]
+    pub(super) on_loss: Option<OnLoss>,
+    /// How long an agent that is cut off may go on, and how long it takes until others take over: 1 s to 60 s.
+    #[schemars(with = "Option<String>", extend("default" = "3s"))]
+    pub(super) lease_ttl: Option<Spanned<String>>,
 }
 
 /// A stream of work.

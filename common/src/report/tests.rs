@@ -1,11 +1,15 @@
 use super::*;
 use crate::fixture;
+use crate::histogram::Histogram;
+use crate::measured::{Series, Tally};
+use crate::outcome::Outcome;
 use crate::plan::{Agents, Arrivals, BaseUrl, HttpVersion, Target, Tls};
 use crate::threshold::Threshold;
-use crate::time::{NANOS_PER_SECOND, RunTime};
+use crate::time::NANOS_PER_SECOND;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+mod faults;
 mod verdict;
 
 /// Everything a report is made of; sound until a test breaks it.
@@ -14,7 +18,10 @@ struct World {
     totals: Measured,
     planned: Vec<u64>,
     planned_timeline: Vec<Vec<u64>>,
+    unowned: Vec<u64>,
+    stopped: Option<RunTime>,
     agents: Vec<AgentEvidence>,
+    faults: Vec<FaultEvidence>,
     ending: Ending,
 }
 
@@ -30,7 +37,10 @@ fn sound() -> World {
         totals,
         planned: vec![100],
         planned_timeline: vec![vec![10; 10]],
+        unowned: vec![0],
+        stopped: None,
         agents: vec![agent("a1"), agent("a2")],
+        faults: vec![],
         ending: Ending::Completed,
     }
 }
@@ -49,8 +59,49 @@ fn answer(series: &mut Series, second: u64, us: u64) {
 fn agent(name: &str) -> AgentEvidence {
     let mut release_lag = Histogram::new();
     (0..50).for_each(|_| release_lag.record(40));
-    let tallies = vec![Tally { started: 50, finished: 50, ..Tally::default() }];
-    AgentEvidence { name: name.into(), lanes: 2048, tallies, release_lag, ..AgentEvidence::default() }
+    AgentEvidence {
+        name: name.into(),
+        lanes: 2048,
+        owned: vec![50],
+        tallies: vec![Tally { started: 50, finished: 50, ..Tally::default() }],
+        planned_by_second: vec![5; 10].into(),
+        started_by_second: vec![5; 10].into(),
+        release_lag,
+        finished: true,
+        ..AgentEvidence::default()
+    }
+}
+
+/// Run time `s` seconds.
+fn at(s: f64) -> RunTime {
+    RunTime::ZERO + Duration::from_secs_f64(s)
+}
+
+fn fault(kind: FaultKind, agent: Option<&str>, from: f64, until: Option<f64>) -> FaultEvidence {
+    let agent = agent.map(str::to_owned);
+    FaultEvidence { kind, agent, from: at(from), until: until.map(at), text: "it happened".into() }
+}
+
+/// Changes what both the agent and the totals tell of the only scenario.
+fn retell(world: &mut World, agent: usize, change: impl Fn(&mut Tally)) {
+    change(&mut world.agents[agent].tallies[0]);
+    change(&mut world.totals.tallies[0]);
+}
+
+/// From `from` on, nothing that the agent owned was sent, and nobody knows whether it was.
+fn lose(world: &mut World, agent: usize, from: u64) {
+    let gone = (10 - from) * 5;
+    retell(world, agent, |tally| {
+        tally.started -= gone;
+        tally.finished -= gone;
+    });
+    let own = &mut world.agents[agent];
+    (own.finished, own.lost) = (false, Some("no sign of life for 3.0 s".into()));
+    own.started_by_second = vec![5; from as usize].into();
+    for second in from..10 {
+        let bucket = world.totals.series[0].timeline.at(RunTime::from_nanos(second * NANOS_PER_SECOND));
+        (bucket.started, bucket.finished) = (bucket.started - 5, bucket.finished - 5);
+    }
 }
 
 fn plan(thresholds: &[(&str, &str)]) -> Plan {
@@ -88,7 +139,10 @@ fn report(world: &World) -> Report {
         totals: &world.totals,
         planned: &world.planned,
         planned_timeline: &world.planned_timeline,
+        unowned: &world.unowned,
+        stopped: world.stopped,
         agents: &world.agents,
+        faults: &world.faults,
         ending: world.ending.clone(),
         warnings: vec![],
     })
@@ -158,7 +212,11 @@ fn an_agent_that_changed_its_pacing_is_a_warning() {
 fn a_report_survives_its_json() {
     let report = report_after(|w| {
         w.plan = plan(&[("response_time.p99", "< 15ms"), ("browse.delivered", ">= 0.5")]);
-        w.agents[0].lost = Some("gone".into());
+        lose(w, 0, 7);
+        w.faults = vec![
+            fault(FaultKind::AgentLost, Some("a1"), 7.25, None),
+            fault(FaultKind::ControllerRestarted, None, 1.0, Some(1.0)),
+        ];
         w.agents[1].cpu_share = f64::NAN;
     });
     let json = serde_json::to_string(&report).unwrap();
@@ -170,7 +228,9 @@ fn a_report_survives_its_json() {
 fn the_keys_of_the_json_are_a_contract() {
     let report = report_after(|w| {
         w.plan = plan(&[("response_time.p99", "< 15ms")]);
+        lose(w, 0, 7);
         w.totals.tallies[0].late = 1;
+        w.faults = vec![fault(FaultKind::AgentLost, Some("a1"), 7.25, None)];
         w.totals.series[0].outcomes[Outcome::NoPort.index()] = 1;
         w.agents[0].economy = true;
     });
@@ -182,27 +242,29 @@ fn the_keys_of_the_json_are_a_contract() {
     let expected = [
         "agents[].send_lag.{max,p50,p99}",
         "agents[].release_lag.{max,p50,p99}",
-        "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,release_lag,send_lag,start_skew_us,started}",
+        "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,owned,release_lag,send_lag,skipped,start_skew_us,started,unknown}",
+        "faults[].{agent,from_s,kind,missing,text,unknown,until_s}",
         "imbalances.{browse}",
-        "ledger.browse.skipped.{late,no_lease,overload,stopped}",
-        "ledger.browse.{abandoned,finished,planned,skipped,started,unknown}",
+        "ledger.browse.skipped.{late,no_lease,overload,stopped,unowned}",
+        "ledger.browse.{abandoned,finished,planned,skipped,started,unended,unknown}",
         "ledger.{browse}",
-        "run.{client,duration_s,id,name,seed,started_at}",
+        "run.{client,duration_s,id,name,partial,seed,started_at}",
         "series[].generator_faults.{no_port}",
         "series[].outcomes.{ok}",
         "series[].status.{200}",
         "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
+        "shortfalls[].{agent,planned,started,t_s,width_s}",
         "thresholds[].{holds,limit,metric,unit,value}",
-        "timeline[].{errors,p50,p99,planned,scenario,started,t_s,width_s}",
+        "timeline[].{errors,fault,p50,p99,planned,scenario,started,t_s,width_s}",
         "verdict.{reasons,result}",
-        "{agents,imbalances,ledger,run,series,thresholds,timeline,verdict,warnings}",
+        "{agents,faults,imbalances,ledger,run,series,shortfalls,thresholds,timeline,verdict,warnings}",
     ];
     let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
     assert_eq!(keys, expected);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(
-        (&json["verdict"]["result"], &json["thresholds"][0]["unit"]),
-        (&"invalid".into(), &"us".into())
+        [&json["verdict"]["result"], &json["thresholds"][0]["unit"], &json["faults"][0]["kind"]],
+        ["invalid", "us", "agent_lost"]
     );
 }
 

@@ -24,6 +24,9 @@ pub struct TimelineRow {
     pub p50: Option<u64>,
     /// 99th percentile of the response time in microseconds; `None` without an answer.
     pub p99: Option<u64>,
+    /// Whether it lies under a fault.
+    #[serde(default)]
+    pub fault: bool,
 }
 
 /// Row after row without gaps, scenario after scenario.
@@ -33,7 +36,11 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Vec<TimelineRow> {
         let planned = evidence.planned_timeline.get(number).map_or(&[][..], Vec::as_slice);
         of_scenario(&scenario.name, planned, &measured(evidence, number, planned.len()))
     });
-    rows.collect()
+    let mut rows: Vec<TimelineRow> = rows.collect();
+    for row in &mut rows {
+        row.fault = evidence.faults.iter().any(|fault| fault.touches(row));
+    }
+    rows
 }
 
 /// What all steps of the scenario measured, coarse enough for `seconds` to stay bounded.
@@ -61,6 +68,7 @@ fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<Timeline
         errors: 0,
         p50: None,
         p99: None,
+        fault: false,
     };
     for (place, seconds) in planned.chunks(usize::try_from(width_s).unwrap_or(usize::MAX)).enumerate() {
         rows.push(row(place as u64 * width_s, seconds.iter().sum()));

@@ -1,9 +1,10 @@
 //! What is to be thought of a run.
 
 use crate::human;
-use crate::ledger::Entry;
 use crate::outcome::Outcome;
-use crate::report::{Books, Evidence, ThresholdRow, Unit};
+use crate::report::books::Books;
+use crate::report::delivery::Delivery;
+use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow, Unit};
 use crate::run::Ending;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -25,12 +26,16 @@ pub enum Judgment {
     Pass,
     /// The generator did not make the asked load, so the numbers tell about another one.
     GeneratorLimited,
-    /// A threshold does not hold.
-    Fail,
-    /// The numbers cannot be trusted: an agent was lost, the run did not start, the books do not balance.
-    Invalid,
+    /// The plan was not delivered because of faults of the fleet: arrivals are unknown, or too many were not sent
+    /// because nobody owned them or nobody was allowed to.
+    Degraded,
     /// Stopped before the schedule came to its end.
     Aborted,
+    /// A threshold does not hold.
+    Fail,
+    /// The numbers cannot be trusted: the books do not balance or contradict themselves, the run did not start, an
+    /// agent was lost that the plan cannot do without.
+    Invalid,
 }
 
 impl Judgment {
@@ -40,9 +45,10 @@ impl Judgment {
         match self {
             Self::Pass => "pass",
             Self::GeneratorLimited => "generator_limited",
+            Self::Degraded => "degraded",
+            Self::Aborted => "aborted",
             Self::Fail => "fail",
             Self::Invalid => "invalid",
-            Self::Aborted => "aborted",
         }
     }
 }
@@ -50,12 +56,22 @@ impl Judgment {
 type Finding = (Judgment, String);
 
 /// The verdict over a run: the weightiest finding decides, all of them are told.
-pub(super) fn judge(evidence: &Evidence<'_>, books: &Books, thresholds: &[ThresholdRow]) -> Verdict {
+pub(super) fn judge(
+    evidence: &Evidence<'_>,
+    books: &Books,
+    thresholds: &[ThresholdRow],
+    faults: &[FaultRow],
+) -> Verdict {
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(ending(&evidence.ending));
-    findings.extend(losses(evidence, books));
+    findings.extend(unbalanced(evidence, books, faults).map(|reason| (Judgment::Invalid, reason)));
     findings.extend(thresholds.iter().filter(|row| !row.holds).map(|row| (Judgment::Fail, broken(row))));
-    findings.extend(undelivered(&books.entries).map(|reason| (Judgment::GeneratorLimited, reason)));
+    let delivery = Delivery::of(&books.entries);
+    if delivery.is_degraded() {
+        let reasons = unknown(evidence, books).chain(delivery.faults()).chain(worst(faults));
+        findings.extend(reasons.map(|reason| (Judgment::Degraded, reason)));
+    }
+    findings.extend(delivery.limit().map(|reason| (Judgment::GeneratorLimited, reason)));
     findings.extend(slow_agents(evidence));
     findings.extend(own_faults(evidence).map(|reason| (Judgment::GeneratorLimited, reason)));
     findings.sort_by_key(|(judgment, _)| std::cmp::Reverse(*judgment));
@@ -68,31 +84,68 @@ pub(super) fn judge(evidence: &Evidence<'_>, books: &Books, thresholds: &[Thresh
 fn ending(ending: &Ending) -> Option<Finding> {
     match ending {
         Ending::Completed => None,
-        Ending::Interrupted => Some((Judgment::Aborted, "the operator stopped the run".to_owned())),
+        Ending::Stopped => Some((Judgment::Aborted, "the operator stopped the run".to_owned())),
+        Ending::Interrupted => Some((Judgment::Aborted, "the run was interrupted".to_owned())),
         Ending::Aborted => Some((
             Judgment::Aborted,
-            "the operator aborted the run: what was under way was given up".to_owned(),
+            "the run was interrupted twice: what was under way was given up".to_owned(),
         )),
+        Ending::StoreFailed(why) => Some((Judgment::Aborted, format!("the run was stopped: {why}"))),
         Ending::AgentLost(why) => Some((Judgment::Invalid, why.clone())),
         Ending::NotStarted(why) => Some((Judgment::Invalid, format!("the run did not start: {why}"))),
     }
 }
 
-fn losses(evidence: &Evidence<'_>, books: &Books) -> Vec<Finding> {
-    let lost = evidence.agents.iter().filter_map(|agent| {
-        let why = agent.lost.as_ref()?;
-        Some(format!("agent {} was lost: {why}", agent.name))
+/// Books that do not close, and those that contradict themselves.
+fn unbalanced<'a>(
+    evidence: &'a Evidence<'_>,
+    books: &'a Books,
+    faults: &'a [FaultRow],
+) -> impl Iterator<Item = String> + 'a {
+    let named = books
+        .failures
+        .iter()
+        .filter_map(|(number, failures)| Some((&evidence.plan.scenarios.get(*number)?.name, failures)));
+    let open = named.flat_map(|(name, failures)| {
+        failures.iter().map(move |failure| format!("{name}: failed to {failure}"))
     });
-    let told = |reason: &String| matches!(&evidence.ending, Ending::AgentLost(told) if told == reason);
-    let lost = lost.filter(|reason| !told(reason));
+    let broken = faults.iter().filter(|fault| fault.kind == FaultKind::BooksBroken);
+    open.chain(broken.map(|fault| format!("{}: {}", headline(fault), fault.text)))
+}
+
+fn unknown<'a>(evidence: &'a Evidence<'_>, books: &'a Books) -> impl Iterator<Item = String> + 'a {
     let scenarios = evidence.plan.scenarios.iter().zip(&books.entries);
-    let unknown = scenarios.filter(|(_, entry)| entry.unknown > 0).map(|(scenario, entry)| {
-        let Entry { planned, unknown, .. } = entry;
-        let (unknown, planned) = (human::count(*unknown), human::count(*planned));
+    scenarios.filter(|(_, entry)| entry.unknown > 0).map(|(scenario, entry)| {
+        let (unknown, planned) = (human::count(entry.unknown), human::count(entry.planned));
         format!("{}: nobody knows whether {unknown} of {planned} arrivals were sent", scenario.name)
-    });
-    let unbalanced = books.imbalances.iter().map(|(name, why)| format!("{name}: failed to {why}"));
-    lost.chain(unknown).chain(unbalanced).map(|reason| (Judgment::Invalid, reason)).collect()
+    })
+}
+
+/// The fault that cost most, and what.
+fn worst(faults: &[FaultRow]) -> Option<String> {
+    let cost = |fault: &&FaultRow| (fault.missing.max(fault.unknown), fault.unknown);
+    // The first of equals: what followed may well have come from it.
+    let fault = faults.iter().rev().max_by_key(cost).filter(|fault| cost(fault).0 > 0)?;
+    let missing = human::count(fault.missing.max(fault.unknown));
+    let unknown = match fault.unknown {
+        0 => String::new(),
+        n => format!(", {} of them unknown", human::count(n)),
+    };
+    let since = human::length(fault.from_s);
+    Some(format!(
+        "the worst fault, {} at {since}, cost up to {missing} arrivals{unknown}: {}",
+        headline(fault),
+        fault.text
+    ))
+}
+
+/// `agent lost (a2)`.
+fn headline(fault: &FaultRow) -> String {
+    let kind = fault.kind.name().replace('_', " ");
+    match &fault.agent {
+        Some(agent) => format!("{kind} ({agent})"),
+        None => kind,
+    }
 }
 
 fn broken(row: &ThresholdRow) -> String {
@@ -110,30 +163,6 @@ fn spaced(limit: &str) -> String {
         Some(unit) => format!("{} {}", &limit[..unit], &limit[unit..]),
         None => limit.to_owned(),
     }
-}
-
-/// Whether too few of the asked arrivals were started, why most of them were not, and what to do.
-fn undelivered(entries: &[Entry]) -> Option<String> {
-    let delivered = Books::delivered(entries.iter()).filter(|share| *share < DELIVERED_MIN)?;
-    let sum = |of: fn(&Entry) -> u64| entries.iter().map(of).sum::<u64>();
-    let causes = [
-        (
-            sum(|e| e.skipped.overload),
-            "found no free slot: raise max_in_flight, or the target is slower than the asked rate",
-        ),
-        (sum(|e| e.skipped.late), "were too late: add agents or give them more processor time"),
-        (
-            sum(|e| e.skipped.no_lease),
-            "had no lease: the agents were cut off from the controller, check the network between them",
-        ),
-        (sum(|e| e.unknown), "were lost with an agent"),
-    ];
-    let delivered = format!("only {} of the asked load was started", human::share(delivered));
-    let worst = causes.into_iter().max_by_key(|(n, _)| *n).filter(|(n, _)| *n > 0);
-    Some(match worst {
-        Some((n, cause)) => format!("{delivered}; most of the rest ({}) {cause}", human::count(n)),
-        None => delivered,
-    })
 }
 
 fn slow_agents<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = Finding> + 'a {
@@ -169,9 +198,6 @@ fn own_faults(evidence: &Evidence<'_>) -> Option<String> {
     Some(format!("{share} of the requests failed by the agents' own fault: {}", kinds.join(", ")))
 }
 
-/// Below this the measured load is another one than the asked: one arrival in a thousand is less than the
-/// histograms resolve, and a run of an hour may lose a whole stall of 3 seconds before it is marked.
-const DELIVERED_MIN: f64 = 0.999;
 /// A generator later than this with one arrival in a hundred paces another load than the schedule: ten times what
 /// economy pacing promises, and far above what a busy machine shows by chance.
 const RELEASE_LAG_P99_MAX: Duration = Duration::from_millis(10);

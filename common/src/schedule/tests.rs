@@ -151,3 +151,22 @@ proptest! {
         prop_assert_eq!(fast.count(RunTime::MAX), fast.total());
     }
 }
+
+#[test]
+fn a_revision_keeps_what_is_due_before_it_and_the_fraction_reached() {
+    let ramp = [Segment { duration_ns: 10_000_000_000, from_milli: 0, to_milli: 777_000 }];
+    let old = Schedule::new(ramp).unwrap();
+    for at in [0, 1, 999_999_999, 1_234_567_891, 9_999_999_999, 10_000_000_000, 12_345_678_901] {
+        let at = RunTime::from_nanos(at);
+        let hold = Segment { duration_ns: 2_000_000_000, from_milli: 500_000, to_milli: 500_000 };
+        let new = old.revised(at, [hold]).unwrap();
+        let kept = old.count(at);
+        assert_eq!(new.count(at), kept, "{at:?}");
+        assert!((0..kept).all(|k| new.due(k) == old.due(k)), "{at:?}");
+        let later: Vec<_> = (kept..new.total()).map(|k| new.due(k).unwrap()).collect();
+        assert!(later.iter().all(|due| *due >= at) && later.is_sorted(), "{at:?}");
+        assert!(later.len().abs_diff(1000) <= 1, "{at:?}: {}", later.len());
+        assert_eq!(new.end(), at + Duration::from_secs(2));
+        assert!(later.windows(2).all(|two| two[1].since(two[0]) == Duration::from_millis(2)), "{at:?}");
+    }
+}

@@ -150,7 +150,7 @@ impl Opening {
 
 fn saved(records: &[Record], run: &str) -> Result<Saved, String> {
     let mut saved = Saved { run_id: run.to_owned(), boot_id: boot_id(), ..Saved::default() };
-    for record in records {
+    for record in records.iter().flat_map(Record::parts) {
         match record {
             Record::Run { run_id, name, plan, created_at } if run_id == run => {
                 (saved.name, saved.plan) = (name.clone(), plan.clone());

@@ -29,6 +29,13 @@ impl Tables {
                     .execute(sql, params![run_id, name, plan, created_at, self.boot_id, self.keep_deltas])?;
                 Ok(vec![])
             }
+            Record::Together(records) => {
+                let mut places = vec![];
+                for record in records {
+                    places.extend(self.put(connection, record)?);
+                }
+                Ok(places)
+            }
             Record::Event { run_id, at_ns, kind, body } => {
                 let (run, _) = number(connection, run_id)?;
                 let sql = "INSERT INTO events(run, at_ns, kind, body) VALUES (?1, ?2, ?3, ?4)";

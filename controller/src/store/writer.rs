@@ -160,6 +160,7 @@ fn batch(first: Record, queue: &Receiver<Record>) -> Vec<Record> {
 fn weight(record: &Record) -> usize {
     match record {
         Record::Run { plan, .. } => plan.len(),
+        Record::Together(records) => records.iter().map(weight).sum(),
         Record::Event { body, .. } => body.len(),
         Record::Delta { body, .. } => body.len(),
         Record::Report { report, .. } => report.len(),

@@ -1,10 +1,14 @@
 use super::*;
-use common::report::{Lag, RunHead, Verdict};
+use common::report::{FaultKind, FaultRow, Lag, RunHead, Verdict};
 use std::collections::BTreeMap;
 
 fn summary(times: [u64; 6]) -> Summary {
     let [p50, p90, p95, p99, p99_9, max] = times;
     Summary { count: 11_990, p50, p90, p95, p99, p99_9, max, ..Summary::default() }
+}
+
+fn rule(metric: &str, limit: &str, unit: Unit, value: f64, holds: bool) -> ThresholdRow {
+    ThresholdRow { metric: metric.into(), limit: limit.into(), unit, value: Some(value), holds }
 }
 
 /// A run with a bit of everything.
@@ -31,15 +35,8 @@ fn report() -> Report {
         bytes_out: 1,
     };
     let skipped = Skipped { late: 8, ..Skipped::default() };
-    let entry =
-        Entry { planned: 12_000, started: 11_992, finished: 11_990, abandoned: 2, skipped, unknown: 0 };
-    let rule = |metric: &str, limit: &str, unit, value, holds| ThresholdRow {
-        metric: metric.into(),
-        limit: limit.into(),
-        unit,
-        value,
-        holds,
-    };
+    let (planned, started, finished, abandoned) = (12_000, 11_992, 11_990, 2);
+    let entry = Entry { planned, started, finished, abandoned, skipped, ..Entry::default() };
     let point = |t_s, p50| TimelineRow {
         t_s,
         width_s: 1,
@@ -49,6 +46,7 @@ fn report() -> Report {
         errors: 1,
         p50,
         p99: p50.map(|us: u64| us * 9),
+        fault: t_s == 1,
     };
     Report {
         run: RunHead {
@@ -58,6 +56,7 @@ fn report() -> Report {
             duration_s: 60.4,
             seed: 42,
             client: "lean".into(),
+            partial: false,
         },
         verdict: Verdict {
             result: Judgment::Fail,
@@ -66,11 +65,13 @@ fn report() -> Report {
         agents: vec![agent("agent-1", None), agent("agent-2", Some("no heartbeat for 3 s"))],
         ledger: BTreeMap::from([("browse".into(), entry)]),
         imbalances: BTreeMap::new(),
+        faults: vec![],
+        shortfalls: vec![],
         series: vec![series],
         timeline: vec![point(0, Some(1000)), point(1, None)],
         thresholds: vec![
-            rule("browse.response_time.p99", "< 250ms", Unit::Us, Some(812_000.0), false),
-            rule("error_rate", "< 1%", Unit::Share, Some(0.001), true),
+            rule("browse.response_time.p99", "< 250ms", Unit::Us, 812_000.0, false),
+            rule("error_rate", "< 1%", Unit::Share, 0.001, true),
         ],
         warnings: vec![
             "agent agent-1 was too busy for precise pacing and changed to economy by itself".into(),
@@ -83,7 +84,10 @@ fn agent(name: &str, lost: Option<&str>) -> AgentRow {
         name: name.into(),
         instance: "i".into(),
         lanes: 2048,
+        owned: 6_000,
         started: 5_996,
+        skipped: 4,
+        unknown: 0,
         send_lag: Lag { p50: 9, p99: 41, max: 1_210 },
         release_lag: Lag::default(),
         cpu_share: 0.314,
@@ -92,6 +96,53 @@ fn agent(name: &str, lost: Option<&str>) -> AgentRow {
         economy: false,
         lost: lost.map(str::to_owned),
     }
+}
+
+/// The same run, in which an agent was lost and others had to take over.
+fn degraded() -> Report {
+    let mut report = report();
+    let entry = report.ledger.get_mut("browse").unwrap();
+    let skipped = Skipped { late: 8, no_lease: 12, unowned: 100, ..Skipped::default() };
+    (entry.started, entry.finished, entry.unended) = (11_260, 11_254, 4);
+    (entry.skipped, entry.unknown) = (skipped, 620);
+    report.agents[1] =
+        AgentRow { started: 5_276, unknown: 620, ..agent("agent-2", Some("no sign of life for 3.5 s")) };
+    report.verdict.result = Judgment::Degraded;
+    report.verdict.reasons = vec!["browse: nobody knows whether 620 of 12,000 arrivals were sent".into()];
+    report.thresholds.clear();
+    let fault = |kind, agent: Option<&str>, (from_s, until_s), (missing, unknown), text: &str| FaultRow {
+        kind,
+        agent: agent.map(str::to_owned),
+        from_s,
+        until_s,
+        text: text.into(),
+        missing,
+        unknown,
+    };
+    report.faults = vec![
+        fault(
+            FaultKind::AgentJoinedLate,
+            Some("agent-3"),
+            (9.0, Some(9.2)),
+            (0, 0),
+            "it took lanes from two others",
+        ),
+        fault(
+            FaultKind::AgentLost,
+            Some("agent-2"),
+            (12.4, Some(15.9)),
+            (720, 620),
+            "no sign of life for 3.5 s",
+        ),
+        fault(
+            FaultKind::ControllerRestarted,
+            None,
+            (59.5, None),
+            (12, 0),
+            "agents went on under their leases",
+        ),
+    ];
+    report
 }
 
 fn longest(text: &str) -> usize {
@@ -106,6 +157,25 @@ fn a_report_of_80_columns_looks_like_this() {
 }
 
 #[test]
+fn faults_and_their_cost_look_like_this() {
+    let text = render(&degraded(), 80, false);
+    assert!(longest(&text) <= 80);
+    assert_eq!(text, include_str!("degraded.txt"));
+}
+
+#[test]
+fn of_many_faults_the_costly_are_shown_in_the_order_of_time() {
+    let mut report = degraded();
+    let cheap = report.faults[0].clone();
+    report.faults.splice(1..1, std::iter::repeat_n(cheap, 98));
+    let text = render(&report, 80, false);
+    let (lost, restarted) =
+        (text.find("agent-2: agent lost").unwrap(), text.find("controller restarted").unwrap());
+    assert!(lost < restarted);
+    assert!(text.contains("and 81 more; shown are those that cost most"), "{text}");
+}
+
+#[test]
 fn no_line_is_longer_than_the_width_whatever_the_names() {
     let long = "a name that goes on and on ".repeat(9);
     let mut report = report();
@@ -115,6 +185,8 @@ fn no_line_is_longer_than_the_width_whatever_the_names() {
     report.agents[1].started = u64::MAX;
     report.thresholds[0].metric = "x".repeat(200);
     report.verdict.reasons.push("y".repeat(200));
+    report.faults = degraded().faults;
+    report.faults[0].agent = Some(long);
     for width in [60, 80, 100] {
         assert!(longest(&render(&report, width, false)) <= width, "width {width}");
     }
@@ -172,8 +244,8 @@ fn the_timeline_is_csv() {
     report.timeline[1].scenario = "a \"b\",c".into();
     assert_eq!(
         timeline_csv(&report),
-        "t_s,scenario,planned,started,errors,p50_us,p99_us\n\
-         0,browse,200,199,1,1000,9000\n\
-         1,\"a \"\"b\"\",c\",200,199,1,,\n"
+        "t_s,scenario,planned,started,errors,p50_us,p99_us,fault\n\
+         0,browse,200,199,1,1000,9000,0\n\
+         1,\"a \"\"b\"\",c\",200,199,1,,,1\n"
     );
 }

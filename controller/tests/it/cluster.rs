@@ -6,7 +6,7 @@ use common::histogram::Histogram;
 use common::ledger::Entry;
 use common::report::{Report, SeriesRow, Summary};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tempfile::TempDir;
 
 /// One run: a controller and the agents that were started for it.
@@ -15,6 +15,10 @@ pub(crate) struct Cluster {
     pub(crate) controller: Program,
     pub(crate) agents: Vec<Program>,
 }
+
+/// Where a controller is started that is killed and started again: no connection of another program takes its port
+/// meanwhile, for all of them begin at 127.0.0.1.
+const LISTEN: [&str; 2] = ["--listen", "127.0.0.2:0"];
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -64,6 +68,69 @@ impl Cluster {
         Self { folder, controller, agents: vec![] }
     }
 
+    /// Starts a controller that keeps its run, can be steered, and waits for as many agents, which are started.
+    pub(crate) fn lasting(plan: &str, agents: &[&str], flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+        let count = agents.len().to_string();
+        let (path, kept) = (text(&folder.path().join("plan.toml")), kept(folder.path()));
+        let fixed = ["start", "--plan", &path, "--agents", &count];
+        let controller = Program::controller(&[&fixed, &LISTEN[..], &strs(&kept), flags].concat());
+        let mut cluster = Self { folder, controller, agents: vec![] };
+        let address = cluster.address();
+        cluster.agents = agents.iter().map(|name| cluster.agent_of(&address, name, &[])).collect();
+        cluster
+    }
+
+    /// Kills the controller; the cluster goes on with what [`Self::resume`] starts.
+    pub(crate) fn kill_controller(&self) {
+        self.controller.signal(rustix::process::Signal::KILL);
+    }
+
+    /// Starts a controller in place of the one that was killed, at the same address.
+    pub(crate) fn resume(&mut self, flags: &[&str]) {
+        let address = self.address();
+        let kept = kept(self.folder.path());
+        let fixed = ["start", "--resume", "--listen", &address];
+        self.controller = Program::controller(&[&fixed, &strs(&kept)[..], flags].concat());
+    }
+
+    /// Starts one more agent, for one run.
+    pub(crate) fn join(&mut self, name: &str, flags: &[&str]) {
+        let address = self.address();
+        self.agents.push(self.agent_of(&address, name, flags));
+    }
+
+    fn agent_of(&self, address: &str, name: &str, flags: &[&str]) -> Program {
+        let spool = text(&self.spool());
+        agent(address, name, &[&["--once", "--threads", "1", "--spool-dir", &spool], flags].concat())
+    }
+
+    /// The folder in which agents leave what they could not deliver.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// The files in it.
+    pub(crate) fn spooled(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.spool()).unwrap().map(|entry| entry.unwrap().path());
+        files
+            .filter(|file| file.extension().is_some_and(|kind| kind == "spool"))
+            .map(|file| text(&file))
+            .collect()
+    }
+
+    /// The folder in which the controller keeps its run.
+    pub(crate) fn data(&self) -> String {
+        text(&self.folder.path().join("data"))
+    }
+
+    /// Runs a command of the operator on the controller: status, stop, rate.
+    pub(crate) fn operate(&self, command: &[&str]) -> Ended {
+        let admin = self.controller.hears("steer with: ").rsplit(' ').next().unwrap().to_owned();
+        Program::controller(&[command, &["--admin", &admin]].concat()).end()
+    }
+
     /// Where agents join.
     pub(crate) fn address(&self) -> String {
         self.controller.hears("agents join with: agent join").rsplit(' ').next().unwrap().to_owned()
@@ -103,6 +170,19 @@ impl Run {
     }
 }
 
+fn kept(folder: &Path) -> [String; 6] {
+    let [data, out] = ["data", "out"].map(|name| text(&folder.join(name)));
+    ["--data-dir".into(), data, "--out".into(), out, "--admin".into(), "127.0.0.1:0".into()]
+}
+
+fn strs(texts: &[String; 6]) -> [&str; 6] {
+    texts.each_ref().map(String::as_str)
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
 /// Starts an agent of this name.
 pub(crate) fn agent(address: &str, name: &str, flags: &[&str]) -> Program {
     Program::agent(&[&["join", address, "--name", name], flags].concat())
@@ -120,11 +200,17 @@ pub(crate) fn histogram(summary: &Summary) -> Histogram {
 }
 
 /// Tests that make load take turns: two clusters at once would measure each other.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
+pub(crate) fn turn() -> RwLockWriteGuard<'static, ()> {
     // A test that failed in its turn has nothing to do with the next.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    TURN.write().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Tests with little load that measure no times: several at once, beside none that takes its turn.
+pub(crate) fn beside() -> RwLockReadGuard<'static, ()> {
+    TURN.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+static TURN: RwLock<()> = RwLock::new(());
 
 fn read_report(path: &Path) -> Option<Report> {
     let text = std::fs::read_to_string(PathBuf::from(path)).ok()?;

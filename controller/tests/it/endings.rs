@@ -18,10 +18,11 @@ fn assert_every_arrival_is_accounted_for(run: &Run) {
 }
 
 #[test]
-fn a_killed_agent_ends_the_run_and_its_arrivals_are_unknown() {
+fn a_killed_agent_ends_a_run_that_cannot_do_without_and_its_arrivals_are_unknown() {
     let _turn = turn();
     let demo = demo();
-    let mut cluster = Cluster::start(&plan(&demo.url(), "", LONG, STEP), 3, false);
+    let agents = "[agents]\non_loss = \"abort\"\nlease_ttl = \"1s\"";
+    let mut cluster = Cluster::start(&plan(&demo.url(), agents, LONG, STEP), 3, false);
     until_counted(&demo, 200);
     let victim = cluster.agents.remove(1);
     victim.signal(Signal::KILL);

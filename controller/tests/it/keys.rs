@@ -36,8 +36,10 @@ enum Target {
     Secure,
     /// The server that keeps requests as they came.
     Raw,
-    /// The demo service; the agent is stopped for a while after its first request.
-    Stopping,
+    /// The demo service; the agent is stopped after its first request, for so many milliseconds.
+    Stopping(u64),
+    /// The demo service; one of two agents is killed after the first requests.
+    Losing,
 }
 
 /// What there is to see after a run.
@@ -103,21 +105,34 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
     }
     let plan = toml::to_string(&plan).unwrap();
     let plan = plan.replace("@URL", &url).replace("@CA", &ca.replace('\n', "\\n"));
-    let cluster = Cluster::controller(&plan, &["--wait", "1s"]);
-    if row.target == Target::Stopping {
-        pause(&cluster, &demo);
-    }
+    let cluster = match row.target {
+        Target::Losing => Cluster::start(&plan, 2, false),
+        _ => Cluster::controller(&plan, &["--wait", "1s"]),
+    };
+    let cluster = match row.target {
+        Target::Stopping(millis) => pause(cluster, &demo, millis),
+        Target::Losing => lose(cluster, &demo),
+        Target::Demo | Target::Secure | Target::Raw => cluster,
+    };
     let run = cluster.end();
     let code = run.controller.code.unwrap_or(-1);
     Seen { code, report: run.report, records: demo.recorded(), raw: raw.requests() }
 }
 
 /// Takes the generator's processor away for a while, after its first request.
-fn pause(cluster: &Cluster, demo: &Running) {
+fn pause(cluster: Cluster, demo: &Running, millis: u64) -> Cluster {
     until_counted(demo, 1);
     cluster.controller.signal(Signal::STOP);
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(millis));
     cluster.controller.signal(Signal::CONT);
+    cluster
+}
+
+/// Kills one of the agents when both have fired.
+fn lose(mut cluster: Cluster, demo: &Running) -> Cluster {
+    until_counted(demo, 20);
+    cluster.agents.remove(0).signal(Signal::KILL);
+    cluster
 }
 
 /// Sets a dotted key; of lists of tables it means the first.

@@ -11,6 +11,7 @@ mod stream;
 mod stall;
 mod refusals;
 mod endings;
+mod robust;
 mod transports;
 mod keys;
 mod store;

@@ -32,7 +32,7 @@ pub mod agent_message {
         Leave(super::Leave),
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Hello {
     /// The protocol versions this agent speaks, both ends included.
     #[prost(uint32, tag = "1")]
@@ -60,8 +60,11 @@ pub struct Hello {
     /// What is left of a session whose stream broke; absent for a new session.
     #[prost(message, optional, tag = "9")]
     pub resume: ::core::option::Option<Resume>,
+    /// The agent's own limit, in thousandths of an arrival per second over all scenarios; 0 for none.
+    #[prost(uint64, tag = "10")]
+    pub max_rate_milli: u64,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Resume {
     #[prost(uint64, tag = "1")]
     pub session_id: u64,
@@ -71,6 +74,12 @@ pub struct Resume {
     /// The newest delta that was acknowledged.
     #[prost(uint64, tag = "3")]
     pub last_acked_seq: u64,
+    /// The run it belongs to.
+    #[prost(string, tag = "4")]
+    pub run_id: ::prost::alloc::string::String,
+    /// The share it holds, and from which due time on it really does.
+    #[prost(message, optional, tag = "5")]
+    pub holds: ::core::option::Option<Share>,
 }
 /// Sent every Welcome.heartbeat_ms; answered by a Lease.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -117,14 +126,19 @@ pub struct Ack {
     /// Empty when the order was carried out, else why not and what would help.
     #[prost(string, tag = "2")]
     pub refused: ::prost::alloc::string::String,
+    /// The answer to a Share or a Stop: the due time from which it really holds, `from` or later, as nothing that was
+    /// fired can be taken back.
+    #[prost(uint64, tag = "3")]
+    pub from: u64,
 }
+/// The agent asks to go. It goes on firing until its lanes are taken from it, drains, and is released.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Leave {
     /// Why, for the report: "interrupted", "once", …
     #[prost(string, tag = "1")]
     pub reason: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ControllerMessage {
     /// +1 at every start of the controller; messages with a smaller one than seen are ignored.
     #[prost(uint64, tag = "1")]
@@ -140,7 +154,7 @@ pub struct ControllerMessage {
 }
 /// Nested message and enum types in `ControllerMessage`.
 pub mod controller_message {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "10")]
         Welcome(super::Welcome),
@@ -181,6 +195,9 @@ pub struct Welcome {
     /// The newest delta of this session that is durable; sealed ones up to it are dropped.
     #[prost(uint64, tag = "7")]
     pub last_applied_seq: u64,
+    /// Whether the session of Hello.resume goes on. If not, what the agent still holds of it is nobody's any more.
+    #[prost(bool, tag = "8")]
+    pub resumed: bool,
 }
 /// The answer to a heartbeat.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -204,7 +221,7 @@ pub struct Lease {
     pub share_epoch: u32,
 }
 /// Prepare for a run: check the plan, the target, the schedule; connect; answer with Ack.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Assignment {
     /// The effective plan as TOML.
     #[prost(string, tag = "1")]
@@ -219,8 +236,8 @@ pub struct Assignment {
     #[prost(message, optional, tag = "4")]
     pub share: ::core::option::Option<Share>,
 }
-/// From run time `from` on, these lanes are yours.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// From run time `from` on, these lanes are yours, and no others. It counts from its receipt; the answer is an Ack.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Share {
     #[prost(uint32, tag = "1")]
     pub epoch: u32,
@@ -229,6 +246,21 @@ pub struct Share {
     /// 4096 bits, lane 0 in the lowest bit of the first byte.
     #[prost(bytes = "vec", tag = "3")]
     pub lanes: ::prost::alloc::vec::Vec<u8>,
+    /// Every change of the schedule since the plan, in order; they concern nothing due before `from`.
+    #[prost(message, repeated, tag = "4")]
+    pub revisions: ::prost::alloc::vec::Vec<Revision>,
+}
+/// From run time `at` on, a scenario's rate is another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revision {
+    /// Its place in the plan.
+    #[prost(uint32, tag = "1")]
+    pub scenario: u32,
+    #[prost(uint64, tag = "2")]
+    pub at: u64,
+    /// Thousandths of an arrival per second, until the end of the scenario's load.
+    #[prost(uint64, tag = "3")]
+    pub rate_milli: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Start {
@@ -240,9 +272,12 @@ pub struct Start {
 pub struct Stop {
     #[prost(enumeration = "stop::Mode", tag = "1")]
     pub mode: i32,
-    /// Nothing due at this run time or later is fired.
+    /// DRAIN: nothing due at this run time or later is fired. A share without lanes, and the last one.
     #[prost(uint64, tag = "2")]
     pub from: u64,
+    /// DRAIN: the epoch of that share.
+    #[prost(uint32, tag = "3")]
+    pub share_epoch: u32,
 }
 /// Nested message and enum types in `Stop`.
 pub mod stop {
@@ -348,7 +383,7 @@ pub mod reject {
         }
     }
 }
-/// The run is over and its report is made.
+/// The agent's part is done: the run is over, or it asked to leave.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Release {
     /// The verdict in one word.
@@ -378,7 +413,7 @@ pub struct Delta {
     pub series: ::prost::alloc::vec::Vec<SeriesDelta>,
     #[prost(message, optional, tag = "8")]
     pub release_lag: ::core::option::Option<Histogram>,
-    /// The last one of this run: every owned arrival is resolved.
+    /// The last one of this run: nothing that is not counted here was or will be started.
     #[prost(bool, tag = "9")]
     pub fin: bool,
 }
@@ -492,6 +527,75 @@ pub struct DeltaAck {
     /// Not empty: the controller refuses this session's deltas for good, and why.
     #[prost(string, tag = "3")]
     pub refused: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatusRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatusReply {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub plan: ::prost::alloc::string::String,
+    /// "gathering", "running", …
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    /// Run time now, and when the load ends.
+    #[prost(uint64, tag = "4")]
+    pub run_time: u64,
+    #[prost(uint64, tag = "5")]
+    pub load_end: u64,
+    /// Whom the present state waits for.
+    #[prost(string, repeated, tag = "6")]
+    pub waiting_for: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub scenarios: ::prost::alloc::vec::Vec<ScenarioStatus>,
+    #[prost(message, repeated, tag = "8")]
+    pub agents: ::prost::alloc::vec::Vec<AgentStatus>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ScenarioStatus {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Thousandths of an arrival per second, now.
+    #[prost(uint64, tag = "2")]
+    pub rate_milli: u64,
+    /// Requests so far, as far as they were told.
+    #[prost(uint64, tag = "3")]
+    pub started: u64,
+    #[prost(uint64, tag = "4")]
+    pub finished: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgentStatus {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// "here", "away", "lost", "leaving", "spare", "finished".
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub lanes: u32,
+    #[prost(uint32, tag = "4")]
+    pub in_flight: u32,
+    /// Since its last heartbeat, in milliseconds.
+    #[prost(uint64, tag = "5")]
+    pub silent_ms: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopRunRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopRunReply {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetRateRequest {
+    #[prost(string, tag = "1")]
+    pub scenario: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub rate_milli: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetRateReply {
+    /// The run time from which the new rate holds, for everybody.
+    #[prost(uint64, tag = "1")]
+    pub at: u64,
 }
 /// Generated client implementations.
 pub mod agent_service_client {
@@ -949,6 +1053,445 @@ pub mod agent_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "stampede.v1.AgentService";
     impl<T> tonic::server::NamedService for AgentServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod admin_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// For the operator of a running controller; on loopback only.
+    #[derive(Debug, Clone)]
+    pub struct AdminServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl AdminServiceClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> AdminServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AdminServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AdminServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatusRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AdminService/Status",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AdminService", "Status"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends the run: what is under way ends, the report is made.
+        pub async fn stop_run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StopRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::StopRunReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AdminService/StopRun",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AdminService", "StopRun"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes the rate of a scenario until the end of its load.
+        pub async fn set_rate(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetRateRequest>,
+        ) -> std::result::Result<tonic::Response<super::SetRateReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AdminService/SetRate",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AdminService", "SetRate"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod admin_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AdminServiceServer.
+    #[async_trait]
+    pub trait AdminService: std::marker::Send + std::marker::Sync + 'static {
+        async fn status(
+            &self,
+            request: tonic::Request<super::StatusRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
+        /// Ends the run: what is under way ends, the report is made.
+        async fn stop_run(
+            &self,
+            request: tonic::Request<super::StopRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::StopRunReply>, tonic::Status>;
+        /// Changes the rate of a scenario until the end of its load.
+        async fn set_rate(
+            &self,
+            request: tonic::Request<super::SetRateRequest>,
+        ) -> std::result::Result<tonic::Response<super::SetRateReply>, tonic::Status>;
+    }
+    /// For the operator of a running controller; on loopback only.
+    #[derive(Debug)]
+    pub struct AdminServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AdminServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AdminServiceServer<T>
+    where
+        T: AdminService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/stampede.v1.AdminService/Status" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatusSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::StatusRequest>
+                    for StatusSvc<T> {
+                        type Response = super::StatusReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::status(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/stampede.v1.AdminService/StopRun" => {
+                    #[allow(non_camel_case_types)]
+                    struct StopRunSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::StopRunRequest>
+                    for StopRunSvc<T> {
+                        type Response = super::StopRunReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StopRunRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::stop_run(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StopRunSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/stampede.v1.AdminService/SetRate" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetRateSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::SetRateRequest>
+                    for SetRateSvc<T> {
+                        type Response = super::SetRateReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetRateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::set_rate(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetRateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AdminServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "stampede.v1.AdminService";
+    impl<T> tonic::server::NamedService for AdminServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

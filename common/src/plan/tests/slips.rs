@@ -14,10 +14,12 @@ pub(super) const SLIPS: &[(&str, &str, &str)] = &[
     ("top: agents.expect = 0", "`expect` is out of range", "from 1 to 10000"),
     ("top: agents.pacing = \"exact\"", "`pacing` cannot be `exact`", "allowed: \"precise\", \"economy\""),
     (
-        "top: agents.on_loss = \"abort\"",
-        "`on_loss` in [agents] is not supported by this version",
-        "expect, pacing",
+        "top: agents.on_loss = \"wait\"",
+        "`on_loss` cannot be `wait`",
+        "\"rebalance\", \"continue\", \"abort\"",
     ),
+    ("top: agents.lease_ttl = \"200ms\"", "would lose agents that are well", "1s or more"),
+    ("top: phase = []", "`phase` in the plan is not supported by this version", "agents, drain"),
     ("top: threshhold = []", "unknown key `threshhold` in the plan", "did you mean `threshold`?"),
     ("top: seed = 1\nseed = 2", "duplicate key", "keep one"),
     // In the target.

@@ -69,6 +69,27 @@ pub(super) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        // Stopped for longer than a lease of 1 s: what was due meanwhile had none.
+        key: "agents.lease_ttl",
+        target: Target::Stopping(1200),
+        with: &[("max_lateness", "\"20ms\""), ("scenario.load.rate.for", "\"3s\"")],
+        after: "\"1s\"",
+        look: |seen| (seen.report.ledger["s"].skipped.by_fault() > 0).to_string(),
+        seen_before: "false",
+        seen_after: "true",
+        ..PLAIN
+    },
+    Row {
+        key: "agents.on_loss",
+        target: Target::Losing,
+        with: &[("agents.lease_ttl", "\"1s\""), ("scenario.load.rate.for", "\"2s\"")],
+        after: "\"abort\"",
+        look: code,
+        seen_before: "0",
+        seen_after: "108",
+        ..PLAIN
+    },
+    Row {
         // At 1,600/s one arrival in eight is due at a whole millisecond; economy lets the others wait for the next.
         key: "agents.pacing",
         with: &[("scenario.load.rate.at", "\"1600/s\"")],
@@ -89,7 +110,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         key: "max_lateness",
-        target: Target::Stopping,
+        target: Target::Stopping(300),
         with: &[("scenario.load.rate.for", "\"500ms\"")],
         after: "\"20ms\"",
         look: skipped_or_not,

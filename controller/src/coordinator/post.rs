@@ -1,0 +1,94 @@
+//! Outgoing mail: what rests on records waits until they are durable.
+
+use crate::journal::{Journal, Record};
+use crate::sessions::Sessions;
+use common::run::SessionId;
+use proto::v1;
+use std::collections::VecDeque;
+use tokio::sync::{mpsc, watch};
+use tonic::Status;
+
+/// The journal and what waits for it.
+#[derive(Debug)]
+pub(super) struct Post {
+    journal: Box<dyn Journal>,
+    /// The number of the last record.
+    last: u64,
+    /// What the present step has written: it is kept as a whole or not at all.
+    step: Vec<Record>,
+    waiting: VecDeque<(u64, Mail)>,
+}
+
+/// Something that waits.
+#[derive(Debug)]
+pub(super) enum Mail {
+    /// A message for a session, on this stream of it.
+    Message(SessionId, u32, Box<v1::ControllerMessage>),
+    /// Where an ack goes, and the ack.
+    Ack(mpsc::Sender<Result<v1::DeltaAck, Status>>, v1::DeltaAck),
+}
+
+impl Post {
+    pub(super) fn new(journal: Box<dyn Journal>) -> Self {
+        Self { journal, last: 0, step: Vec::new(), waiting: VecDeque::new() }
+    }
+
+    /// Adds to what the present step writes.
+    pub(super) fn append(&mut self, record: Record) {
+        self.step.push(record);
+    }
+
+    /// Ends a step.
+    pub(super) fn flush(&mut self) {
+        match self.step.len() {
+            0 => {}
+            1 => self.last = self.step.pop().map_or(self.last, |record| self.journal.append(record)),
+            _ => self.last = self.journal.append(Record::Together(std::mem::take(&mut self.step))),
+        }
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.journal.epoch()
+    }
+
+    pub(super) fn durable(&self) -> watch::Receiver<Result<u64, String>> {
+        self.journal.durable()
+    }
+
+    /// Sends something once everything that was appended so far is durable.
+    pub(super) fn send(&mut self, mail: Mail) {
+        let after = self.last + u64::from(!self.step.is_empty());
+        self.waiting.push_back((after, mail));
+    }
+
+    /// Sends what has waited long enough. With a journal that failed nothing is sent any more, and the error says
+    /// why: what an agent has no ack for it keeps.
+    pub(super) fn release(&mut self, sessions: &Sessions) -> Result<(), String> {
+        self.flush();
+        let durable = self.journal.durable().borrow().clone();
+        let durable = durable.inspect_err(|_| self.waiting.clear())?;
+        while let Some((_, mail)) = self.waiting.pop_front_if(|(after, _)| *after <= durable) {
+            match mail {
+                Mail::Message(session, stream, message) => {
+                    if sessions.is_present(session, stream) {
+                        sessions.get(session).iter().for_each(|own| own.send((*message).clone()));
+                    }
+                }
+                // A stream that ended does not need the ack: the agent sends again on a new one.
+                Mail::Ack(acks, ack) => acks.try_send(Ok(ack)).unwrap_or_default(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that was appended is durable, or never will be.
+    pub(super) async fn settle(&mut self) {
+        self.flush();
+        let settled = |durable: &Result<u64, String>| durable.as_ref().map_or(true, |n| *n >= self.last);
+        self.durable().wait_for(settled).await.map(drop).unwrap_or_default();
+    }
+
+    pub(super) fn into_journal(self) -> Box<dyn Journal> {
+        self.journal
+    }
+}
