@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The whole engine, measured beside wrk: one agent with one engine thread on core 0, everything else on core 1.
 
-    cargo build --release --workspace --bins
+    cargo build --release --workspace --exclude stampede-sim --bins
     bench/engine.py flat      CPU per request flat out with 64 in flight, as a ratio to wrk in the same round
     bench/engine.py rate      exactness, evenness and send lag at 1,000, 5,000 and 20,000/s, precise and economy
     bench/engine.py gaps      evenness of four agents' merged stream at 1,000/s

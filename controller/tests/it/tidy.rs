@@ -4,7 +4,7 @@ use common::plan::Plan;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 5] = ["common", "proto", "agent", "controller", "demo"];
+const CRATES: [&str; 7] = ["common", "proto", "agent", "controller", "demo", "sim", "chaos"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -108,6 +108,16 @@ fn arrows_between_crates_point_one_way() {
     }
     for other in ["common", "proto", "agent", "controller"] {
         only("demo", other, &[]);
+    }
+    for package in ["common", "proto", "agent", "controller", "demo"] {
+        only(package, "stampede_sim", &[]);
+    }
+    only("sim", "demo", &[]);
+    for other in ["agent", "controller"] {
+        only("chaos", other, &[]);
+    }
+    for package in ["common", "proto", "agent", "controller", "demo"] {
+        only(package, "chaos", &[]);
     }
     only("agent", "controller", &[]);
     only("agent", "demo", &[]);

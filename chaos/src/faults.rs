@@ -1,0 +1,289 @@
+//! What goes wrong when: a pure function of a seed.
+
+use crate::relay::Way;
+use common::random::Random;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A kind of fault, as `--faults` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An agent is killed and started again.
+    Kill,
+    /// An agent's process stands still.
+    Stop,
+    /// An agent is asked to leave and started again.
+    Leave,
+    /// An agent and the controller do not hear each other, or only one the other.
+    Partition,
+    /// One direction of an agent's connections delivers nothing.
+    Stall,
+    /// An agent's connections carry 10 kbit/s and take their time.
+    Slow,
+    /// An agent's connections are dead, and nobody is told.
+    Cut,
+    /// An agent's connections are reset after some byte.
+    Reset,
+    /// The controller is killed and started again with `--resume`.
+    ControllerKill,
+    /// The controller's process stands still.
+    ControllerStop,
+}
+
+impl Kind {
+    /// All of them with their names.
+    pub const ALL: [(&'static str, Self); 10] = [
+        ("kill", Self::Kill),
+        ("stop", Self::Stop),
+        ("leave", Self::Leave),
+        ("partition", Self::Partition),
+        ("stall", Self::Stall),
+        ("slow", Self::Slow),
+        ("cut", Self::Cut),
+        ("reset", Self::Reset),
+        ("controller-kill", Self::ControllerKill),
+        ("controller-stop", Self::ControllerStop),
+    ];
+
+    /// How long it lasts at least and at most, in milliseconds.
+    ///
+    /// Shorter and longer than a lease (3 s), so that some are not noticed and some cost a lease.
+    const fn lasts_ms(self) -> (u64, u64) {
+        match self {
+            Self::Kill | Self::Leave => (200, 6_000),
+            Self::Stop | Self::Partition | Self::Stall => (300, 8_000),
+            Self::Slow => (2_000, 10_000),
+            Self::Cut | Self::Reset => (0, 1),
+            Self::ControllerKill => (100, 7_000),
+            Self::ControllerStop => (300, 6_000),
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|(own, _)| *own == name);
+        let names = || Self::ALL.map(|(name, _)| name).join(", ");
+        named
+            .map(|(_, kind)| kind)
+            .ok_or_else(|| format!("no fault is called {name:?}; there are {}", names()))
+    }
+}
+
+/// What goes wrong. Agents are numbered from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// SIGKILL; started again at the end.
+    Kill(usize),
+    /// SIGSTOP; SIGCONT at the end.
+    Stop(usize),
+    /// SIGINT; started again at the end.
+    Leave(usize),
+    /// Packets are dropped: of these directions.
+    Partition(usize, Ways),
+    /// The relay delivers nothing in this direction.
+    Stall(usize, Way),
+    /// The relay is slow in both directions.
+    Slow(usize),
+    /// The relay forgets the connections it has.
+    Cut(usize),
+    /// The relay resets the connection that carries this byte.
+    Reset(usize, Way, u64),
+    /// SIGKILL; started again with `--resume` at the end.
+    ControllerKill,
+    /// SIGSTOP; SIGCONT at the end.
+    ControllerStop,
+}
+
+/// Directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ways {
+    /// Only this one.
+    One(Way),
+    /// Both.
+    Both,
+}
+
+impl Ways {
+    /// Whether a direction is one of them.
+    #[must_use]
+    pub fn contain(self, way: Way) -> bool {
+        self == Self::Both || self == Self::One(way)
+    }
+}
+
+/// Something goes wrong for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// When, counted from the start of the load.
+    pub at: Duration,
+    /// For how long.
+    pub lasts: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// The faults of a seed: one every 1 to 5 s between `from` and `until`, and all of them over by then.
+///
+/// What has a fault already gets no second one of the same sort (process, network) before the first is over.
+#[must_use]
+pub fn faults(seed: u64, agents: usize, kinds: &[Kind], from: Duration, until: Duration) -> Vec<Fault> {
+    let mut dice = Dice { random: Random::new(seed, "chaos"), drawn: 0 };
+    let (mut faults, mut at) = (Vec::<Fault>::new(), from);
+    while at < until && !kinds.is_empty() && agents > 0 {
+        let kind = kinds[dice.below(kinds.len() as u64) as usize];
+        let what = dice.what(kind, agents);
+        let (least, most) = kind.lasts_ms();
+        let lasts = Duration::from_millis(least + dice.below(most - least)).min(until - at);
+        let busy = faults.iter().any(|other| other.at + other.lasts > at && other.what.meets(what));
+        if !busy {
+            faults.push(Fault { at, lasts, what });
+        }
+        at += Duration::from_millis(1_000 + dice.below(4_000));
+    }
+    faults
+}
+
+/// Draws, one after the other.
+struct Dice {
+    random: Random,
+    drawn: u64,
+}
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.drawn += 1;
+        self.random.draw(0, self.drawn) % bound
+    }
+
+    fn what(&mut self, kind: Kind, agents: usize) -> What {
+        let agent = self.below(agents as u64) as usize;
+        let way = Way::BOTH[self.below(2) as usize];
+        // A half of the partitions is one-way.
+        let ways = if self.below(2) == 0 { Ways::Both } else { Ways::One(way) };
+        // From the first frame of a connection to deep inside a delta.
+        let bytes = self.below(20_000);
+        match kind {
+            Kind::Kill => What::Kill(agent),
+            Kind::Stop => What::Stop(agent),
+            Kind::Leave => What::Leave(agent),
+            Kind::Partition => What::Partition(agent, ways),
+            Kind::Stall => What::Stall(agent, way),
+            Kind::Slow => What::Slow(agent),
+            Kind::Cut => What::Cut(agent),
+            Kind::Reset => What::Reset(agent, way, bytes),
+            Kind::ControllerKill => What::ControllerKill,
+            Kind::ControllerStop => What::ControllerStop,
+        }
+    }
+}
+
+impl What {
+    /// Whether it has no end of its own.
+    #[must_use]
+    pub const fn is_instant(self) -> bool {
+        matches!(self, Self::Cut(_) | Self::Reset(..))
+    }
+
+    /// Whether two faults would get into each other's way.
+    fn meets(self, other: Self) -> bool {
+        self.place() == other.place()
+    }
+
+    /// Whose (`None`: the controller's), and whether it is about the process.
+    const fn place(self) -> (Option<usize>, bool) {
+        match self {
+            Self::Kill(agent) | Self::Stop(agent) | Self::Leave(agent) => (Some(agent), true),
+            Self::Partition(agent, _)
+            | Self::Stall(agent, _)
+            | Self::Slow(agent)
+            | Self::Cut(agent)
+            | Self::Reset(agent, ..) => (Some(agent), false),
+            Self::ControllerKill | Self::ControllerStop => (None, true),
+        }
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |agent: &usize| format!("agent-{}", agent + 1);
+        let told = |way: &Way| match way {
+            Way::Up => "towards the controller",
+            Way::Down => "from the controller",
+        };
+        match self {
+            Self::Kill(agent) => write!(f, "SIGKILL {}", name(agent)),
+            Self::Stop(agent) => write!(f, "SIGSTOP {}", name(agent)),
+            Self::Leave(agent) => write!(f, "SIGINT {}", name(agent)),
+            Self::Partition(agent, Ways::Both) => write!(f, "partition {} both ways", name(agent)),
+            Self::Partition(agent, Ways::One(way)) => write!(f, "partition {} {}", name(agent), told(way)),
+            Self::Stall(agent, way) => write!(f, "stall {} {}", name(agent), told(way)),
+            Self::Slow(agent) => write!(f, "10 kbit/s {}", name(agent)),
+            Self::Cut(agent) => write!(f, "cut {}", name(agent)),
+            Self::Reset(agent, way, bytes) => {
+                write!(f, "reset {} after {bytes} bytes {}", name(agent), told(way))
+            }
+            Self::ControllerKill => f.write_str("SIGKILL controller"),
+            Self::ControllerStop => f.write_str("SIGSTOP controller"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (at, lasts) = (self.at.as_secs_f64(), self.lasts.as_secs_f64());
+        write!(f, "{at:7.3} s  for {lasts:6.3} s  {}", self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: [Kind; 10] = {
+        let mut kinds = [Kind::Kill; 10];
+        let mut n = 0;
+        while n < 10 {
+            kinds[n] = Kind::ALL[n].1;
+            n += 1;
+        }
+        kinds
+    };
+
+    fn some(seed: u64, kinds: &[Kind]) -> Vec<Fault> {
+        faults(seed, 4, kinds, Duration::from_secs(3), Duration::from_secs(120))
+    }
+
+    proptest! {
+        #[test]
+        fn faults_are_over_in_time_and_never_meet(seed in any::<u64>()) {
+            let faults = some(seed, &ALL);
+            prop_assert!(faults.len() > 5, "only {}", faults.len());
+            prop_assert_eq!(&faults, &some(seed, &ALL));
+            for (n, fault) in faults.iter().enumerate() {
+                prop_assert!(fault.at >= Duration::from_secs(3));
+                prop_assert!(fault.at + fault.lasts <= Duration::from_secs(120));
+                for later in &faults[n + 1..] {
+                    prop_assert!(later.at - fault.at >= Duration::from_secs(1));
+                    prop_assert!(!fault.what.meets(later.what) || fault.at + fault.lasts <= later.at);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_comes_with_some_seed_and_no_other_one_than_asked() {
+        for (name, kind) in Kind::ALL {
+            assert_eq!(name.parse(), Ok(kind));
+            assert!(!some(1, &[kind]).is_empty());
+        }
+        let whats: Vec<What> = some(1, &[Kind::Stop]).into_iter().map(|fault| fault.what).collect();
+        assert!(whats.iter().all(|what| matches!(what, What::Stop(_))), "{whats:?}");
+        assert!("kil".parse::<Kind>().unwrap_err().contains("controller-kill"));
+        assert_eq!(some(1, &[]), []);
+    }
+}
