@@ -1,7 +1,7 @@
 //! What must hold after every history.
 
-use crate::history::{History, Outage, name};
-use crate::record::Shot;
+use crate::history::{History, Outage};
+use crate::record::{Shot, name};
 use crate::weather::Weather;
 use common::ledger::Entry;
 use common::report::{FaultKind, Judgment, Report};
@@ -18,6 +18,7 @@ pub fn broken(history: &History) -> Vec<String> {
     let Some(outcome) = &pages.outcome else { return vec!["the controller told no outcome".into()] };
     let mut broken = twice("fired", &pages.fired);
     broken.extend(twice("seen by the target", &pages.arrived));
+    broken.extend(pages.strangers.iter().take(SENTENCES).cloned());
     broken.extend(unfenced(&pages.fired, &history.outages, history.plan.agents.lease_ttl));
     broken.extend(report.imbalances.iter().map(|(scenario, why)| format!("{scenario}: {why}")));
     let untrusted = report.faults.iter().filter(|fault| fault.kind == FaultKind::BooksBroken);
@@ -107,9 +108,10 @@ const TICK: Duration = Duration::from_millis(1);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use common::time::RunTime;
 
     fn shot(k: u64, agent: u32, at: u64) -> Shot {
-        Shot { scenario: 0, k, agent, at: Duration::from_millis(at) }
+        Shot { scenario: 0, k, due: RunTime::ZERO, agent, at: Duration::from_millis(at) }
     }
 
     #[test]

@@ -3,15 +3,19 @@
 //! Its processes come and go; the journal and the clock stay.
 
 use crate::net;
-use crate::record::{Outcome, Record};
+use crate::record::{Outcome, Record, Shot, name};
 use common::clock::Clock;
+use common::owners::Owners;
 use common::plan::Plan;
+use common::run::SessionId;
+use controller::chronicle::Happened;
 use controller::conduct::{conduct, report};
 use controller::coordinator::{EffectivePlan, Progress, Steer, Task, Watcher};
-use controller::journal::{Memory, Record as Entry};
+use controller::journal::{Journal, Memory, Record as Entry};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// The controller's host.
 #[derive(Debug)]
@@ -91,7 +95,25 @@ impl Desk {
         self.record.tell("controller", format!("{:?}: {:?}", report.verdict, report.ledger));
         self.record.tell("controller", format!("{outcome:?}"));
         let mut pages = self.record.pages();
+        pages.strangers = strangers(&pages.fired, &self.names(), finished.run.owners());
         (pages.report, pages.outcome) = (Some(report), Some(outcome));
+    }
+
+    /// The names of the agents by session.
+    fn names(&self) -> BTreeMap<SessionId, String> {
+        let name = |happened| match happened {
+            Happened::Opened { session, name, .. } => Some((session, name)),
+            _ => None,
+        };
+        self.journalled().into_iter().filter_map(|(_, happened)| name(happened)).collect()
+    }
+
+    /// What the journal keeps, with times on the controller's clock.
+    #[must_use]
+    pub fn journalled(&self) -> Vec<(u64, Happened)> {
+        let saved = self.journal.borrow().as_ref().map(|memory| memory.load(&format!("run-{}", self.seed)));
+        let events = saved.and_then(Result::ok).flatten().map(|saved| saved.events).unwrap_or_default();
+        events.iter().filter_map(|event| Some((event.at_ns, Happened::read(event).ok()?))).collect()
     }
 
     /// Opens the journal and decides what is to be run; nothing when the run is over.
@@ -110,7 +132,7 @@ impl Desk {
             run_id,
             created_at: CREATED_AT.into(),
             clock: self.clock.clone(),
-            journal: Box::new(memory),
+            journal: Box::new(Pen(memory, self.record.clone())),
             saved,
         }))
     }
@@ -130,6 +152,49 @@ impl Desk {
             }
         }
     }
+}
+
+/// The journal, with everything that is written into it told to the witness.
+#[derive(Debug)]
+struct Pen(Memory, Record);
+
+impl Journal for Pen {
+    fn append(&mut self, record: Entry) -> u64 {
+        match &record {
+            Entry::Event { kind, body, .. } => self.1.tell("journal", format!("{kind} {}", short(body))),
+            Entry::Delta { session, seq, .. } => self.1.tell("journal", format!("delta {seq} of {session}")),
+            Entry::Run { .. } | Entry::Report { .. } => {}
+        }
+        self.0.append(record)
+    }
+
+    fn durable(&self) -> watch::Receiver<Result<u64, String>> {
+        self.0.durable()
+    }
+
+    fn epoch(&self) -> u64 {
+        self.0.epoch()
+    }
+}
+
+/// A record without most of its lanes.
+fn short(body: &str) -> String {
+    let Some((before, lanes)) = body.split_once("\"lanes\":\"") else { return body.to_owned() };
+    let ones: u32 = lanes.chars().filter_map(|c| c.to_digit(16)).map(u32::count_ones).sum();
+    format!("{before} {ones} lanes {}…", lanes.get(..16).unwrap_or_default())
+}
+
+/// Arrivals that were fired by somebody else than who owned them, as sentences.
+fn strangers(fired: &[Shot], names: &BTreeMap<SessionId, String>, owners: &Owners) -> Vec<String> {
+    let stranger = |shot: &&Shot| {
+        let owner = owners.owner(shot.k, shot.due).and_then(|session| names.get(&session));
+        owner != Some(&name(shot.agent))
+    };
+    let sentence = |shot: &Shot| {
+        let owner = owners.owner(shot.k, shot.due);
+        format!("{} fired what was {owner:?}'s: {shot:?}", name(shot.agent))
+    };
+    fired.iter().filter(stranger).map(sentence).collect()
 }
 
 /// Carries what the operator does to the controller, and the answers to the record.

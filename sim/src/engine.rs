@@ -213,7 +213,13 @@ impl Hand {
             self.recorder.started(scenario, due);
         }
         let (agent, number) = (self.host.agent, u32::try_from(scenario).unwrap_or(u32::MAX));
-        self.host.record.pages().fired.push(Shot { scenario: number, k: due.k, agent, at: now() });
+        self.host.record.pages().fired.push(Shot {
+            scenario: number,
+            k: due.k,
+            due: due.at,
+            agent,
+            at: now(),
+        });
         self.open.insert((number, due.k), (due, self.now()));
         let wire = self.connect(tell);
         wire.send(frame(number, agent, due.k));

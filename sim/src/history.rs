@@ -3,7 +3,7 @@
 use crate::desk::Desk;
 use crate::dice::Dice;
 use crate::engine::Sabotage;
-use crate::record::Record;
+use crate::record::{Record, name};
 use crate::weather::{Change, LATENCY_MAX, Way, Weather, What, forecast};
 use crate::{engine, net, plan, target};
 use agent::Agent;
@@ -49,10 +49,14 @@ pub struct Outage {
 }
 
 /// Simulates `seed`, with engines that are broken on purpose if asked. The error says what never ended or ended badly.
-pub fn simulate(seed: u64, weather: Weather, sabotage: Option<Sabotage>) -> Result<History, String> {
+pub fn simulate(
+    seed: u64,
+    weather: Weather,
+    sabotage: Option<Sabotage>,
+) -> Result<History, (String, Record)> {
     let mut dice = Dice::new(seed, "stage");
     let (text, length) = plan::text(seed);
-    let plan = Plan::parse("sim", &text).map_err(|problems| problems.to_string())?;
+    let plan = Plan::parse("sim", &text).map_err(|problems| (problems.to_string(), Record::default()))?;
     let agents = u32::try_from(dice.number(2..=5)).unwrap_or(2);
     let changes = forecast(seed, weather, agents, length);
     let task = EffectivePlan { text, plan: plan.clone() };
@@ -61,7 +65,10 @@ pub fn simulate(seed: u64, weather: Weather, sabotage: Option<Sabotage>) -> Resu
     stage.target();
     stage.desk = Some(stage.controller(task, agents));
     (0..agents).for_each(|agent| stage.agent(agent));
-    let outages = stage.play(&changes, length)?;
+    let outages = match stage.play(&changes, length) {
+        Ok(outages) => outages,
+        Err(why) => return Err((why, stage.record)),
+    };
     Ok(History { weather, agents, plan, changes, outages, record: stage.record })
 }
 
@@ -253,12 +260,6 @@ impl Stage {
             stop.try_send(()).unwrap_or_default();
         }
     }
-}
-
-/// The name of an agent.
-#[must_use]
-pub fn name(agent: u32) -> String {
-    format!("agent-{agent}")
 }
 
 /// An agent's program.

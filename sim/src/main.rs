@@ -4,6 +4,7 @@ use clap::builder::PossibleValue;
 use clap::{Parser, ValueEnum};
 use stampede_sim::engine::Sabotage;
 use stampede_sim::history::{History, simulate};
+use stampede_sim::record::Record;
 use stampede_sim::weather::Weather;
 use stampede_sim::{check, crowd};
 use std::io::Write;
@@ -55,15 +56,16 @@ fn one(seed: u64, cli: &Cli) -> bool {
     }));
     let history = match simulate(seed, cli.weather, cli.sabotage) {
         Ok(history) => history,
-        Err(why) => {
+        Err((why, record)) => {
+            if cli.events {
+                events(&record);
+            }
             print(&format!("seed {seed}: {why}\n"));
             return false;
         }
     };
     if cli.events {
-        for (at, who, what) in &history.record.pages().events {
-            print(&format!("{:>10.3} {who}: {what}\n", at.as_secs_f64()));
-        }
+        events(&history.record);
     }
     let mut broken = check::broken(&history);
     let panics = PANICS.load(Ordering::Relaxed);
@@ -73,6 +75,12 @@ fn one(seed: u64, cli: &Cli) -> bool {
     print(&summary(seed, &history));
     broken.iter().for_each(|sentence| print(&format!("seed {seed}: BROKEN: {sentence}\n")));
     broken.is_empty()
+}
+
+fn events(record: &Record) {
+    for (at, who, what) in &record.pages().events {
+        print(&format!("{:>10.3} {who}: {what}\n", at.as_secs_f64()));
+    }
 }
 
 fn summary(seed: u64, history: &History) -> String {

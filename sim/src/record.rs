@@ -2,6 +2,7 @@
 
 use common::report::Report;
 use common::run::Ending;
+use common::time::RunTime;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,8 @@ pub struct Pages {
     pub arrived: Vec<Shot>,
     /// Until when an agent's engine does not run, by its number.
     pub stalls: BTreeMap<u32, Duration>,
+    /// Arrivals that were fired by somebody else than who owned them, as sentences.
+    pub strangers: Vec<String>,
     /// The controller's last word.
     pub report: Option<Report>,
     /// When that was, and of what.
@@ -48,6 +51,8 @@ pub struct Shot {
     pub scenario: u32,
     /// The arrival's number in the scenario.
     pub k: u64,
+    /// When it was due.
+    pub due: RunTime,
     /// The agent's number.
     pub agent: u32,
     /// Simulated time.
@@ -115,4 +120,10 @@ fn write(hasher: &mut DefaultHasher, at: Duration, who: &str) {
 #[must_use]
 pub fn now() -> Duration {
     turmoil::sim_elapsed().unwrap_or_default()
+}
+
+/// The name of an agent.
+#[must_use]
+pub fn name(agent: u32) -> String {
+    format!("agent-{agent}")
 }

@@ -2,6 +2,7 @@
 
 use crate::net;
 use crate::record::{Record, Shot, now};
+use common::time::RunTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use turmoil::net::TcpStream;
 
@@ -39,7 +40,7 @@ async fn answer(mut stream: TcpStream, record: Record) {
     let mut request: Frame = [0; 16];
     while stream.read_exact(&mut request).await.is_ok() {
         let (scenario, agent, k) = parts(request);
-        record.pages().arrived.push(Shot { scenario, k, agent, at: now() });
+        record.pages().arrived.push(Shot { scenario, k, due: RunTime::ZERO, agent, at: now() });
         if stream.write_all(&request).await.is_err() {
             return;
         }

@@ -1,7 +1,7 @@
 //! Who was cut off and is back in time has told everything and got lanes again.
 
-use crate::history::{History, name};
-use crate::record::Outcome;
+use crate::history::History;
+use crate::record::{Outcome, name};
 use crate::weather::What;
 use common::report::Report;
 use common::run::Ending;
@@ -13,6 +13,8 @@ pub(super) fn broken(history: &History, report: &Report, outcome: &Outcome) -> V
         return vec![];
     }
     let mut broken = vec![];
+    // Nobody has lanes when the load ended while its rate was changed.
+    let dealt = report.agents.iter().any(|row| row.lanes > 0);
     for agent in 0..history.agents {
         let name = name(agent);
         let last = last_trouble(history, agent);
@@ -26,7 +28,7 @@ pub(super) fn broken(history: &History, report: &Report, outcome: &Outcome) -> V
         }
         let whole = outcome.ending == Ending::Completed;
         let in_time = last.is_none_or(|last| last + BACK_WITHIN < outcome.zero + outcome.load_end);
-        if whole && in_time && !flapped(history, agent) && rows().all(|row| row.lanes == 0) {
+        if whole && dealt && in_time && !flapped(history, agent) && rows().all(|row| row.lanes == 0) {
             broken.push(format!("{name} was back at {last:?} and got no lanes"));
         }
     }
