@@ -119,7 +119,7 @@ impl Owners {
         self.holders.entry(session).or_insert_with(|| Holder::new(claim));
     }
 
-    /// Forgets a session that never held anything.
+    /// Forgets a session that holds nothing and will hold nothing: nothing is sent to it, no answer is waited for.
     pub fn remove(&mut self, session: SessionId) {
         self.holders.remove(&session);
     }
@@ -214,16 +214,19 @@ impl Owners {
     /// The lease of a session is over: it fires nothing that is due from `from` on.
     pub fn expire(&mut self, session: SessionId, from: RunTime) {
         let Some(holder) = self.holders.get_mut(&session) else { return };
-        let mut lanes = std::mem::replace(&mut holder.lanes, LaneSet::empty());
-        for pending in holder.pending.drain(..) {
-            lanes.join(&pending.lost);
-        }
-        holder.over = Some(from);
+        holder.lanes = LaneSet::empty();
+        // Who has not heard of an earlier end had no lease since then.
+        let earlier =
+            holder.pending.drain(..).find(|pending| pending.strict).map(|pending| pending.share.from);
+        holder.over = Some(earlier.map_or(from, |earlier| earlier.min(from)));
         if let Some(revising) = &mut self.revising {
             revising.before.remove(&session);
             revising.from = revising.from.max(from);
         }
-        write(&mut self.history, &mut self.news, nobodys(from, RunTime::MAX, lanes));
+        // Only what is its own: lanes that it was to get later are somebody else's until then.
+        for owned in self.history.beyond(session, &Share { from, ..Share::nothing() }) {
+            write(&mut self.history, &mut self.news, owned);
+        }
     }
 
     /// A session is back and says which share it holds. What was on its way to it is settled by that; returns what
@@ -250,6 +253,10 @@ impl Owners {
         }
         self.epoch += 1;
         let lost = if taken.is_some() { holder.lanes.clone() } else { LaneSet::empty() };
+        if let Some(over) = over {
+            // Nothing is its own from there on, whatever it was to get later.
+            holder.from = over;
+        }
         let share = holder.shrink(self.epoch, over.or(taken).unwrap_or_default(), lost);
         if let (Some(_), Some(pending)) = (over, holder.pending.back_mut()) {
             pending.strict = true;

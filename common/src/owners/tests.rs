@@ -102,6 +102,25 @@ fn who_comes_back_is_told_what_it_lost_before_it_gets_anything() {
 }
 
 #[test]
+fn who_expires_before_a_grant_holds_takes_nothing_from_those_before_it() {
+    let mut owners = dealt(3);
+    owners.expire(2, s(10));
+    owners.set_role(2, Role::Spare);
+    assert_eq!(owners.plan(s(10)).len(), 2, "granted to 1 and 3 from 10 s on");
+    owners.expire(1, s(8));
+    owners.set_role(1, Role::Spare);
+    assert_eq!(owners_at(&owners, s(9)), [(None, 1366), (Some(2), 1365), (Some(3), 1365)].into());
+    // Back, it is told that nothing is its own from 8 s on: not only from 10 s on.
+    let first: LaneSet = (0..LANES).filter(|lane| owners.owner(u64::from(*lane), s(7)) == Some(1)).collect();
+    let fence = owners.on_return(1, &Share { epoch: 1, from: RunTime::ZERO, lanes: first }).unwrap();
+    assert_eq!((fence.from, fence.lanes.len()), (s(8), 0));
+    // It goes again without having heard so.
+    owners.expire(1, s(12));
+    let fence = owners.on_return(1, &Share::nothing()).unwrap();
+    assert_eq!((fence.from, fence.lanes.len()), (s(8), 0));
+}
+
+#[test]
 fn what_was_on_its_way_when_the_connection_broke_is_settled_by_what_the_session_holds() {
     // A shrink that it holds, though its answer was lost.
     let mut owners = dealt(2);

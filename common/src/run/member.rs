@@ -269,6 +269,8 @@ impl Run {
         let Some(member) = self.members.get_mut(&session) else { return vec![] };
         member.standing = Standing::Finished;
         if let Some(Leaving::Drains(why)) = &member.leaving {
+            // It answers nothing any more.
+            self.owners.remove(session);
             return vec![Order::Tell(Event::Left(session, why.clone())), Order::Dismiss(session)];
         }
         self.owners.set_role(session, Role::Done);
