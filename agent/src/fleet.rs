@@ -160,6 +160,12 @@ impl Fleet {
         Ok(from)
     }
 
+    /// Gives up what is under way. What is left is not resolved: without a lease it is somebody else's.
+    pub(crate) fn give_up(&self) {
+        self.lease.revoke();
+        self.abort();
+    }
+
     /// Gives up what is left and what is under way.
     pub(crate) fn abort(&self) {
         self.threads.iter().for_each(Thread::abort);

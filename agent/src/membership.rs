@@ -39,7 +39,7 @@ impl Membership {
 
     /// Ends the load here and writes what nobody took into a file; `None` when there is nothing.
     pub(crate) async fn spool(mut self, agent: &Agent) -> Result<Option<PathBuf>, String> {
-        self.fleet.abort();
+        self.fleet.give_up();
         self.drain().await?;
         let (Some(folder), false) = (&agent.spool_dir, self.fleet.outbox().unacked().next().is_none()) else {
             return Ok(None);

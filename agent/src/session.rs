@@ -61,9 +61,9 @@ struct Link<'a, 'b> {
     start_at: Option<u64>,
     offset: Estimator,
     beats: u64,
-    /// The last heartbeat before the newest share was taken.
-    held_since: u64,
     epoch: u64,
+    /// The load has an end here: what is due before it is all that is left.
+    stopped: bool,
     /// Since when the oldest delta waits for its ack.
     waits_since: Option<Instant>,
     /// No longer than this is waited for acks after the operator's second signal.
@@ -114,8 +114,8 @@ impl<'a, 'b> Link<'a, 'b> {
             start_at: None,
             offset: Estimator::default(),
             beats: 0,
-            held_since: 0,
             epoch,
+            stopped: false,
             waits_since: None,
             quit_at: None,
         };
@@ -183,8 +183,11 @@ impl<'a, 'b> Link<'a, 'b> {
             return self.send(leave).and(Err(End::Interrupted));
         };
         if wish == Wish::Quit {
-            membership.fleet.abort();
             self.quit_at = Some(Instant::now() + QUIT_WITHIN);
+            // Otherwise the others do not have what is left: it is handed over first.
+            if self.stopped {
+                membership.fleet.abort();
+            }
             return Ok(());
         }
         (self.ties.say)("leaving: handing over to the others (once more: give up what is under way)");
@@ -204,7 +207,7 @@ impl<'a, 'b> Link<'a, 'b> {
         let command = message.command;
         match message.kind {
             Some(Down::Lease(lease)) => {
-                self.on_lease(&lease)?;
+                self.on_lease(&lease);
                 self.acknowledge()?;
             }
             Some(Down::Assignment(assignment)) => self.prepare(message.run_id, command, assignment),
@@ -228,7 +231,12 @@ impl<'a, 'b> Link<'a, 'b> {
         }
         let share =
             Share { epoch: stop.share_epoch, from: RunTime::from_nanos(stop.from), ..Share::nothing() };
-        self.on_share(command, &proto::share::to_wire(&share, &[]), true).await
+        self.on_share(command, &proto::share::to_wire(&share, &[]), true).await?;
+        self.stopped = true;
+        if self.quit_at.is_some() {
+            self.ties.membership.iter().for_each(|membership| membership.fleet.abort());
+        }
+        Ok(())
     }
 
     /// Takes a share and says from when on it holds; one that is no news is answered again.
@@ -240,7 +248,6 @@ impl<'a, 'b> Link<'a, 'b> {
                 if membership.session.is_news(&share) {
                     let from = membership.fleet.adopt(&share, &revisions, last).await.map_err(End::Lost)?;
                     membership.session.take(share, from);
-                    self.held_since = self.beats;
                 }
                 let from = membership.session.holds().from.nanos();
                 v1::Ack { command, refused: String::new(), from }
@@ -307,9 +314,7 @@ impl<'a, 'b> Link<'a, 'b> {
         }
     }
 
-    /// Takes the answer to a heartbeat. A lease that was withdrawn for good means that the controller took this agent
-    /// for lost: it comes back on a new stream, and says what it holds.
-    fn on_lease(&mut self, lease: &v1::Lease) -> Result<(), End> {
+    fn on_lease(&mut self, lease: &v1::Lease) {
         let t4 = self.ties.agent.world.clock.now_ns();
         let (t1, t2, t3) = (lease.sent_at_local, lease.received_at, lease.answered_at);
         self.offset.on_probe(Probe { t1, t2, t3, t4 });
@@ -320,13 +325,7 @@ impl<'a, 'b> Link<'a, 'b> {
             if let Some(until) = membership.session.lease(reply, ttl_ns) {
                 membership.fleet.renew(until);
             }
-            // An earlier heartbeat spoke of an older share.
-            let current = lease.heartbeat > self.held_since && membership.fleet.is_started();
-            if current && membership.session.is_cut_off(reply) {
-                return Err(End::Lost("it took this agent for lost".into()));
-            }
         }
-        Ok(())
     }
 
     fn heartbeat(&mut self) -> Result<(), End> {

@@ -79,13 +79,6 @@ impl Session {
             None
         }
     }
-
-    /// Whether nothing is granted to a heartbeat that spoke of the share held now, though none is newer: the
-    /// controller took the agent for lost.
-    #[must_use]
-    pub const fn is_cut_off(&self, reply: LeaseReply) -> bool {
-        !reply.granted && reply.share_epoch <= self.holds.epoch
-    }
 }
 
 #[cfg(test)]
@@ -100,15 +93,11 @@ mod tests {
     fn a_lease_counts_from_when_the_heartbeat_was_sent_and_only_with_the_newest_share() {
         let mut session = Session::new(1, 1);
         session.take(share(4), RunTime::ZERO);
-        for (granted, share_epoch, until, cut_off) in [
-            (true, 4, Some(13), false),
-            (true, 3, Some(13), false),
-            (true, 5, None, false),
-            (false, 5, None, false),
-            (false, 4, None, true),
-        ] {
+        for (granted, share_epoch, until) in
+            [(true, 4, Some(13)), (true, 3, Some(13)), (true, 5, None), (false, 4, None)]
+        {
             let reply = LeaseReply { sent_at: 10, granted, share_epoch };
-            assert_eq!((session.lease(reply, 3), session.is_cut_off(reply)), (until, cut_off), "{reply:?}");
+            assert_eq!(session.lease(reply, 3), until, "{reply:?}");
         }
     }
 
