@@ -118,6 +118,12 @@ pub struct SavedEvent {
 }
 
 impl Saved {
+    /// Whether the load had begun.
+    #[must_use]
+    pub fn began(&self) -> bool {
+        self.events.iter().any(|event| event.kind == "started")
+    }
+
     /// The number of the last delta of a session that is held; 0 for none.
     #[must_use]
     pub fn last_seq(&self, session: u64) -> u64 {

@@ -30,7 +30,7 @@ impl LocalAgents {
         let start = |number: usize| {
             let agent = Agent {
                 controller: address.to_string(),
-                name: if count == 1 { "local".into() } else { format!("local-{}", number + 1) },
+                name: if count == 1 { LOCAL.into() } else { format!("{LOCAL}-{}", number + 1) },
                 instance: uuid::Uuid::new_v4().to_string(),
                 token: token.map(str::to_owned),
                 allow: Arc::new(AllowList::default()),
@@ -58,6 +58,12 @@ impl LocalAgents {
     }
 }
 
+/// Whether an agent of this name is one of those inside a controller.
+#[must_use]
+pub fn is_local(name: &str) -> bool {
+    name.strip_prefix(LOCAL).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 fn spawn(agent: Agent, report: Tell) -> Result<(mpsc::Sender<()>, JoinHandle<()>), String> {
     let (stop, stopped) = mpsc::channel(1);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -73,3 +79,5 @@ fn spawn(agent: Agent, report: Tell) -> Result<(mpsc::Sender<()>, JoinHandle<()>
     let thread = std::thread::Builder::new().name("local-agent".into()).spawn(run);
     Ok((stop, thread.map_err(|error| format!("start the agent inside the controller: {error}"))?))
 }
+
+const LOCAL: &str = "local";

@@ -1,12 +1,13 @@
 //! `controller start`: one run from a plan to its report.
 
 use crate::admin::Admin;
+use crate::chronicle::Happened;
 use crate::conduct::{conduct, report};
 use crate::coordinator::{EffectivePlan, Finished, Steer, Task, planned};
 use crate::exit::{Exit, Failure};
 use crate::journal::{Journal, Memory, Record, Saved, boot_id};
 use crate::live::{Lines, say};
-use crate::local::LocalAgents;
+use crate::local::{LocalAgents, is_local};
 use crate::store::Store;
 use crate::{clock, output, text};
 use common::plan::Plan;
@@ -75,6 +76,15 @@ impl Start {
         }
     }
 
+    /// Of a run that began: agents elsewhere come back by themselves, those inside are started anew.
+    fn crew_again(&self, saved: &Saved) -> Result<Crew, Failure> {
+        let happened = saved.events.iter().map(Happened::read).collect::<Result<Vec<_>, _>>();
+        let happened = happened.map_err(Failure::internal)?;
+        let was_inside = |happened: &&Happened| matches!(happened, Happened::Opened { name, .. } if is_local(name));
+        let local = self.local_agents.unwrap_or_else(|| happened.iter().filter(was_inside).count());
+        Ok(Crew { expect: self.agents.unwrap_or(1).max(local), local })
+    }
+
     /// Runs a plan, or goes on with one that another controller began, and prints the report.
     pub async fn run(
         &self,
@@ -132,7 +142,10 @@ impl Start {
     }
 
     async fn conduct(&self, kept: Kept, interrupts: mpsc::Receiver<()>) -> Result<Finished, Failure> {
-        let crew = self.crew(&kept.plan.plan);
+        let crew = match &kept.saved {
+            Some(saved) if saved.began() => self.crew_again(saved)?,
+            _ => self.crew(&kept.plan.plan),
+        };
         if crew.expect == 0 {
             return Err(Failure::usage("a run needs at least one agent: --agents 1"));
         }
