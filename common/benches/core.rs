@@ -70,7 +70,7 @@ fn pacer(criterion: &mut Criterion) {
         Limits { max_lateness: Duration::from_secs(1), overload: Overload::Queue, give_up: RunTime::MAX };
     let gate = Gate { slot: true, lease: true };
     for arrivals in ["even", "poisson"] {
-        let start = Pacer::new(cursor(arrivals, &LaneSet::all()), limits, RunTime::ZERO);
+        let start = Pacer::new(cursor(arrivals, &LaneSet::all()), limits, RunTime::MAX, RunTime::ZERO);
         let (mut pacer, mut now) = (start.clone(), RunTime::ZERO);
         criterion.bench_function(&format!("wait and fire of a pacer, {arrivals}"), |bencher| {
             bencher.iter(|| {

@@ -11,7 +11,6 @@ use common::plan::Plan;
 use common::report::{Evidence, Report};
 use common::run::Ending;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -20,10 +19,9 @@ use tonic::transport::server::Connected;
 
 /// Serves the agents that come in and carries the run to its end.
 ///
-/// Agents must show `token` if there is one; `interrupts` and `steering` are the operator's.
+/// `interrupts` and `steering` are the operator's.
 pub async fn conduct<I>(
     task: Task,
-    token: Option<Arc<str>>,
     incoming: impl Stream<Item = io::Result<I>> + Send + 'static,
     interrupts: mpsc::Receiver<()>,
     steering: mpsc::Receiver<Steer>,
@@ -33,7 +31,7 @@ where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
     let (events, incoming_events) = mpsc::channel(EVENTS);
-    let epoch = task.journal.epoch();
+    let (epoch, token) = (task.journal.epoch(), task.token.clone());
     let (state, watched) = watch::channel("gathering");
     let (stop, stopped) = oneshot::channel();
     let service = Service { token, events, state: watched, epoch, clock: task.clock.clone() };

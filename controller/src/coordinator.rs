@@ -12,6 +12,7 @@ use common::clock::Clock;
 use common::run::{Ending, Fact, Run, State, Timers};
 use common::time::RunTime;
 use proto::v1::{self, controller_message::Kind as Down};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -47,6 +48,8 @@ pub struct Task {
     pub run_id: String,
     /// When it was asked for, in RFC 3339; a label only.
     pub created_at: String,
+    /// What agents must show; `None` on loopback.
+    pub token: Option<Arc<str>>,
     /// The clock of run time, leases and deadlines.
     pub clock: Clock,
     /// Where its records go.
@@ -133,7 +136,7 @@ pub struct Coordinator<W> {
 impl<W: Watcher> Coordinator<W> {
     /// A coordinator of `task`; `state` follows the run in one word. Fails when what was saved cannot be read.
     pub fn new(task: Task, state: watch::Sender<&'static str>, watcher: W) -> Result<Self, String> {
-        let Task { plan, expect, wait, run_id, created_at, clock, journal, saved } = task;
+        let Task { plan, expect, wait, run_id, created_at, token: _, clock, journal, saved } = task;
         let timers = timers(wait, plan.plan.drain, plan.plan.agents.lease_ttl);
         let sessions = Sessions::new(journal.epoch(), timers.lease_ttl);
         let on_loss = plan.plan.agents.on_loss;

@@ -72,12 +72,12 @@ impl Sessions {
         self.opened += 1;
         let id = self.epoch << 32 | self.opened;
         self.restore(id, hello.agent_name.clone(), hello.instance_id.clone(), Duration::ZERO);
-        Ok(self.attach(id, hello, down, false, 0))
+        Ok(self.attach(id, hello, down, None))
     }
 
     /// Lets an agent go on with a session whose stream broke.
     pub fn resume(&mut self, id: SessionId, hello: &v1::Hello, down: Orders, last_applied: u64) -> Joined {
-        self.attach(id, hello, down, true, last_applied)
+        self.attach(id, hello, down, Some(last_applied))
     }
 
     /// A session that nobody is connected to, whose lease may last until `until`.
@@ -95,7 +95,7 @@ impl Sessions {
         self.open.insert(id, session);
     }
 
-    fn attach(&mut self, id: SessionId, hello: &v1::Hello, down: Orders, resumed: bool, last: u64) -> Joined {
+    fn attach(&mut self, id: SessionId, hello: &v1::Hello, down: Orders, resumed: Option<u64>) -> Joined {
         let stream_no = hello.stream_no;
         let (line, hung_up) = oneshot::channel();
         let grant = self.open.get_mut(&id).map(|session| {
@@ -112,8 +112,8 @@ impl Sessions {
             lease_ttl_ms: millis(self.ttl),
             flush_ms: millis(FLUSH),
             window: WINDOW,
-            last_applied_seq: last,
-            resumed,
+            last_applied_seq: resumed.unwrap_or_default(),
+            resumed: resumed.is_some(),
         };
         let grant = grant.unwrap_or_else(|| Arc::new(Grant::new(self.ttl, Duration::ZERO)));
         Joined { welcome, stream_no, grant, hung_up }

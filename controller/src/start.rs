@@ -80,7 +80,8 @@ impl Start {
     fn crew_again(&self, saved: &Saved) -> Result<Crew, Failure> {
         let happened = saved.events.iter().map(Happened::read).collect::<Result<Vec<_>, _>>();
         let happened = happened.map_err(Failure::internal)?;
-        let was_inside = |happened: &&Happened| matches!(happened, Happened::Opened { name, .. } if is_local(name));
+        let was_inside =
+            |happened: &&Happened| matches!(happened, Happened::Opened { name, .. } if is_local(name));
         let local = self.local_agents.unwrap_or_else(|| happened.iter().filter(was_inside).count());
         Ok(Crew { expect: self.agents.unwrap_or(1).max(local), local })
     }
@@ -161,10 +162,10 @@ impl Start {
             .map_err(Failure::internal)?;
         let Kept { plan, run_id, created_at, journal, saved } = kept;
         let (expect, wait, clock) = (crew.expect, self.wait, clock::boot());
-        let task = Task { plan, expect, wait, run_id, created_at, clock, journal, saved };
         let token = self.token.as_deref().map(Arc::from);
+        let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, saved };
         let incoming = TcpListenerStream::new(listener);
-        let finished = conduct(task, token, incoming, interrupts, steering, &mut Lines::new()).await;
+        let finished = conduct(task, incoming, interrupts, steering, &mut Lines::new()).await;
         operators.iter().for_each(JoinHandle::abort);
         tokio::task::spawn_blocking(|| agents.stop()).await.unwrap_or_default();
         finished.map_err(Failure::internal)

@@ -76,7 +76,7 @@ impl Desk {
         tokio::spawn(operate(wishes, interrupt, steer, self.record.clone()));
         let plan = task.plan.plan.clone();
         let mut witness = Witness(self.record.clone());
-        let mut finished = conduct(task, None, incoming, interrupts, steering, &mut witness).await?;
+        let mut finished = conduct(task, incoming, interrupts, steering, &mut witness).await?;
         self.tell_report(&plan, &finished);
         let body = String::from("{}");
         finished.journal.append(Entry::Report { run_id: finished.run_id.clone(), report: body });
@@ -131,6 +131,7 @@ impl Desk {
             wait: GATHER,
             run_id,
             created_at: CREATED_AT.into(),
+            token: None,
             clock: self.clock.clone(),
             journal: Box::new(Pen(memory, self.record.clone())),
             saved,
@@ -160,10 +161,14 @@ struct Pen(Memory, Record);
 
 impl Journal for Pen {
     fn append(&mut self, record: Entry) -> u64 {
-        match &record {
-            Entry::Event { kind, body, .. } => self.1.tell("journal", format!("{kind} {}", short(body))),
-            Entry::Delta { session, seq, .. } => self.1.tell("journal", format!("delta {seq} of {session}")),
-            Entry::Run { .. } | Entry::Report { .. } => {}
+        for part in record.parts() {
+            match part {
+                Entry::Event { kind, body, .. } => self.1.tell("journal", format!("{kind} {}", short(body))),
+                Entry::Delta { session, seq, .. } => {
+                    self.1.tell("journal", format!("delta {seq} of {session}"));
+                }
+                Entry::Run { .. } | Entry::Report { .. } | Entry::Together(_) => {}
+            }
         }
         self.0.append(record)
     }

@@ -29,16 +29,23 @@ pub enum Steer {
 /// A change of the schedule that waits until nobody holds anything.
 #[derive(Debug, Default)]
 pub(super) struct Steering {
-    changes: Vec<(u32, u64, oneshot::Sender<Result<RunTime, String>>)>,
+    changes: Vec<Change>,
     /// Of the plan as it is written.
     fingerprints: Option<Vec<u64>>,
+}
+
+#[derive(Debug)]
+struct Change {
+    scenario: u32,
+    milli: u64,
+    reply: oneshot::Sender<Result<RunTime, String>>,
 }
 
 impl Steering {
     /// The changes that hold from `at` on; whoever asked for them is told.
     pub(super) fn revised(&mut self, at: RunTime) -> Vec<Revision> {
         let changes = std::mem::take(&mut self.changes);
-        let revision = |(scenario, milli, reply): (u32, u64, oneshot::Sender<_>)| {
+        let revision = |Change { scenario, milli, reply }| {
             // Who does not wait for the answer does not need it.
             drop(reply.send(Ok(at)));
             Revision { scenario, at, milli }
@@ -69,7 +76,7 @@ impl<W: Watcher> Coordinator<W> {
                 Err(why) => drop(reply.send(Err(why))),
                 Ok(number) => {
                     self.watcher.on_line(&format!("changing the rate of {scenario}"));
-                    self.steering.changes.push((number, milli, reply));
+                    self.steering.changes.push(Change { scenario: number, milli, reply });
                     self.take(Fact::Revise);
                 }
             },

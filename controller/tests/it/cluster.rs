@@ -73,9 +73,11 @@ impl Cluster {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
         let count = agents.len().to_string();
+        let count = if flags.contains(&"--agents") { &[][..] } else { &["--agents", &count] };
         let (path, kept) = (text(&folder.path().join("plan.toml")), kept(folder.path()));
-        let fixed = ["start", "--plan", &path, "--agents", &count];
-        let controller = Program::controller(&[&fixed, &LISTEN[..], &strs(&kept), flags].concat());
+        let controller = Program::controller(
+            &[&["start", "--plan", &path], &LISTEN[..], &strs(&kept), count, flags].concat(),
+        );
         let mut cluster = Self { folder, controller, agents: vec![] };
         let address = cluster.address();
         cluster.agents = agents.iter().map(|name| cluster.agent_of(&address, name, &[])).collect();
@@ -138,13 +140,18 @@ impl Cluster {
 
     /// Waits until everybody has ended by themselves.
     pub(crate) fn end(self) -> Run {
+        self.end_keeping().0
+    }
+
+    /// The same; the files are there until the folder is dropped.
+    pub(crate) fn end_keeping(self) -> (Run, TempDir) {
         let (controller, agents) = (self.controller.end(), self.agents);
         let agents: Vec<Ended> = agents.into_iter().map(Program::end).collect();
         let rows = (1..=agents.len()).map(|number| self.folder.path().join(format!("rows-{number}")));
         let rows = rows.filter(|folder| folder.exists()).map(|folder| rows::read(&folder)).collect();
         let report = read_report(&self.folder.path().join("out/report.json"))
             .unwrap_or_else(|| panic!("no report:\n{}", controller.stderr));
-        Run { controller, agents, report, rows }
+        (Run { controller, agents, report, rows }, self.folder)
     }
 
     /// Waits until the controller has ended, where no report is expected.
@@ -185,7 +192,9 @@ fn text(path: &Path) -> String {
 
 /// Starts an agent of this name.
 pub(crate) fn agent(address: &str, name: &str, flags: &[&str]) -> Program {
-    Program::agent(&[&["join", address, "--name", name], flags].concat())
+    let elsewhere = text(&std::env::temp_dir());
+    let spool = if flags.contains(&"--spool-dir") { &[][..] } else { &["--spool-dir", &elsewhere] };
+    Program::agent(&[&["join", address, "--name", name], spool, flags].concat())
 }
 
 /// The whole histogram behind a summary.

@@ -9,6 +9,8 @@ use demo::Running;
 use std::time::Duration;
 
 mod loss;
+mod members;
+mod restart;
 
 /// A plan of one scenario, "s", at [`RATE`] for so many seconds; `top` and `agents` are TOML.
 fn plan(demo: &Running, seconds: u64, agents: &str, step: &str) -> String {
