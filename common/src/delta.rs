@@ -96,10 +96,11 @@ impl Outbox {
         self.sealed.len() < self.window
     }
 
-    /// Seals what is open into a numbered delta, unless the window is full or there is nothing to say. What is too
-    /// much for one message stays open: seal again. Only when nothing is left, the delta can be the last (`fin`).
+    /// Seals what is open into a numbered delta, unless the window is full or there is nothing to say; the last one
+    /// always has room, so that books close whose acks do not come. What is too much for one message stays open:
+    /// seal again. Only when nothing is left, the delta can be the last (`fin`).
     pub fn seal(&mut self, share_epoch: u32, fin: bool) -> Result<Option<Arc<Delta>>, HistogramError> {
-        if !self.has_room() || (self.open.is_empty() && !fin) {
+        if (!self.has_room() || self.open.is_empty()) && !fin {
             return Ok(None);
         }
         let sums = self.cumulative.iter().zip(&self.open.tallies).map(|(sum, new)| sum.plus(new));
@@ -224,6 +225,16 @@ mod tests {
         let rest = outbox.seal(1, true).unwrap().unwrap();
         assert_eq!((rest.seq, rest.measured.tallies[0].started, rest.fin), (3, 24, true));
         assert_eq!(rest.cumulative[0].started, 30);
+    }
+
+    #[test]
+    fn the_last_one_always_has_room() {
+        let mut outbox = outbox(1);
+        outbox.add(&some(3)).unwrap();
+        assert!(outbox.seal(1, false).unwrap().is_some());
+        outbox.add(&some(4)).unwrap();
+        assert_eq!(outbox.seal(1, false).unwrap(), None);
+        assert!(outbox.seal(1, true).unwrap().is_some_and(|delta| delta.fin && delta.seq == 2));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::journal::{Journal, Record, Saved};
 use crate::rpc::Event;
 use crate::sessions::Sessions;
 use common::clock::Clock;
+use common::report::FaultKind;
 use common::run::{Ending, Fact, Run, State, Timers};
 use common::time::RunTime;
 use proto::v1::{self, controller_message::Kind as Down};
@@ -130,6 +131,7 @@ pub struct Coordinator<W> {
     ended_at: Option<Duration>,
     state: watch::Sender<&'static str>,
     ending: Option<Ending>,
+    store_failed: bool,
     steering: steer::Steering,
 }
 
@@ -156,6 +158,7 @@ impl<W: Watcher> Coordinator<W> {
             ended_at: None,
             state,
             ending: None,
+            store_failed: false,
             steering: steer::Steering::default(),
         };
         match saved {
@@ -237,10 +240,12 @@ impl<W: Watcher> Coordinator<W> {
 
     /// Lets go of what waited for the journal; a journal that failed ends the run.
     fn on_durable(&mut self) {
-        if let Err(why) = self.post.release(&self.sessions)
-            && !matches!(self.run.state(), State::Draining | State::Over)
-        {
+        let Err(why) = self.post.release(&self.sessions) else { return };
+        if !std::mem::replace(&mut self.store_failed, true) {
             self.watcher.on_line(&why);
+            self.books.on_fault(FaultKind::StoreFailed, None, (self.run_time(), None), why.clone());
+        }
+        if !matches!(self.run.state(), State::Draining | State::Over) {
             self.take(Fact::StoreFailed(why));
         }
     }

@@ -3,7 +3,7 @@
 use crate::journal::{Journal, Record};
 use crate::sessions::Sessions;
 use common::run::SessionId;
-use proto::v1;
+use proto::v1::{self, controller_message::Kind};
 use std::collections::VecDeque;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
@@ -26,6 +26,20 @@ pub(super) enum Mail {
     Message(SessionId, u32, Box<v1::ControllerMessage>),
     /// Where an ack goes, and the ack.
     Ack(mpsc::Sender<Result<v1::DeltaAck, Status>>, v1::DeltaAck),
+}
+
+impl Mail {
+    fn send(self, sessions: &Sessions) {
+        match self {
+            Self::Message(session, stream, message) => {
+                if sessions.is_present(session, stream) {
+                    sessions.get(session).iter().for_each(|own| own.send((*message).clone()));
+                }
+            }
+            // A stream that ended does not need the ack: the agent sends again on a new one.
+            Self::Ack(acks, ack) => acks.try_send(Ok(ack)).unwrap_or_default(),
+        }
+    }
 }
 
 impl Post {
@@ -61,24 +75,31 @@ impl Post {
         self.waiting.push_back((after, mail));
     }
 
-    /// Sends what has waited long enough. With a journal that failed nothing is sent any more, and the error says
-    /// why: what an agent has no ack for it keeps.
+    /// Sends what has waited long enough; the error says why nothing is durable any more.
     pub(super) fn release(&mut self, sessions: &Sessions) -> Result<(), String> {
         self.flush();
         let durable = self.journal.durable().borrow().clone();
-        let durable = durable.inspect_err(|_| self.waiting.clear())?;
+        let durable = durable.inspect_err(|_| self.send_without_journal(sessions))?;
         while let Some((_, mail)) = self.waiting.pop_front_if(|(after, _)| *after <= durable) {
-            match mail {
-                Mail::Message(session, stream, message) => {
-                    if sessions.is_present(session, stream) {
-                        sessions.get(session).iter().for_each(|own| own.send((*message).clone()));
-                    }
-                }
-                // A stream that ended does not need the ack: the agent sends again on a new one.
-                Mail::Ack(acks, ack) => acks.try_send(Ok(ack)).unwrap_or_default(),
-            }
+            mail.send(sessions);
         }
         Ok(())
+    }
+
+    /// With a journal that failed, orders to stop still go out, as they only take load away. What an agent has no
+    /// ack for it keeps: it hears that nothing is acknowledged, so that it does not take silence for a slow link.
+    fn send_without_journal(&mut self, sessions: &Sessions) {
+        for (_, mail) in self.waiting.drain(..) {
+            match mail {
+                Mail::Message(_, _, ref message) if matches!(message.kind, Some(Kind::Stop(_))) => {
+                    mail.send(sessions);
+                }
+                Mail::Message(..) => {}
+                Mail::Ack(acks, ack) => {
+                    Mail::Ack(acks, v1::DeltaAck { last_applied_seq: 0, ..ack }).send(sessions);
+                }
+            }
+        }
     }
 
     /// Waits until everything that was appended is durable, or never will be.
