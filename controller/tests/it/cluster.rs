@@ -70,14 +70,26 @@ impl Cluster {
 
     /// Starts a controller that keeps its run, can be steered, and waits for as many agents, which are started.
     pub(crate) fn lasting(plan: &str, agents: &[&str], flags: &[&str]) -> Self {
+        Self::start_lasting(&[], plan, agents, None, flags)
+    }
+
+    /// The same, where another program starts the controller, which keeps its run in this folder.
+    pub(crate) fn within(program: &[&str], plan: &str, agents: &[&str], data: &str) -> Self {
+        Self::start_lasting(program, plan, agents, Some(data), &[])
+    }
+
+    fn start_lasting(within: &[&str], plan: &str, agents: &[&str], data: Option<&str>, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+        let path = folder.path().join("plan.toml");
+        std::fs::write(&path, plan).unwrap();
         let count = agents.len().to_string();
         let count = if flags.contains(&"--agents") { &[][..] } else { &["--agents", &count] };
-        let (path, kept) = (text(&folder.path().join("plan.toml")), kept(folder.path()));
-        let controller = Program::controller(
-            &[&["start", "--plan", &path], &LISTEN[..], &strs(&kept), count, flags].concat(),
-        );
+        let (path, mut kept) = (text(&path), kept(folder.path()));
+        if let Some(data) = data {
+            kept[1] = data.to_owned();
+        }
+        let args = [&["start", "--plan", &path], &LISTEN[..], &strs(&kept), count, flags].concat();
+        let controller = Program::controller_within(within, &args);
         let mut cluster = Self { folder, controller, agents: vec![] };
         let address = cluster.address();
         cluster.agents = agents.iter().map(|name| cluster.agent_of(&address, name, &[])).collect();
@@ -92,8 +104,13 @@ impl Cluster {
     /// Starts a controller in place of the one that was killed, at the same address.
     pub(crate) fn resume(&mut self, flags: &[&str]) {
         let address = self.address();
+        self.resume_at(&address, flags);
+    }
+
+    /// The same, at another address.
+    pub(crate) fn resume_at(&mut self, address: &str, flags: &[&str]) {
         let kept = kept(self.folder.path());
-        let fixed = ["start", "--resume", "--listen", &address];
+        let fixed = ["start", "--resume", "--listen", address];
         self.controller = Program::controller(&[&fixed, &strs(&kept)[..], flags].concat());
     }
 
@@ -104,22 +121,19 @@ impl Cluster {
     }
 
     fn agent_of(&self, address: &str, name: &str, flags: &[&str]) -> Program {
-        let spool = text(&self.spool());
-        agent(address, name, &[&["--once", "--threads", "1", "--spool-dir", &spool], flags].concat())
+        let spool = text(self.folder.path());
+        let threads = if flags.contains(&"--threads") { &[][..] } else { &["--threads", "1"] };
+        agent(address, name, &[&["--once", "--spool-dir", &spool], threads, flags].concat())
     }
 
-    /// The folder in which agents leave what they could not deliver.
-    pub(crate) fn spool(&self) -> PathBuf {
-        self.folder.path().to_owned()
+    /// Where agent number `number`, counted from 1, is to write its rows.
+    pub(crate) fn rows(&self, number: usize) -> String {
+        text(&self.folder.path().join(format!("rows-{number}")))
     }
 
-    /// The files in it.
+    /// What agents could not deliver.
     pub(crate) fn spooled(&self) -> Vec<String> {
-        let files = std::fs::read_dir(self.spool()).unwrap().map(|entry| entry.unwrap().path());
-        files
-            .filter(|file| file.extension().is_some_and(|kind| kind == "spool"))
-            .map(|file| text(&file))
-            .collect()
+        spooled(self.folder.path())
     }
 
     /// The folder in which the controller keeps its run.
@@ -175,6 +189,13 @@ impl Run {
     pub(crate) fn series(&self, scenario: &str) -> &SeriesRow {
         self.report.series.iter().find(|row| row.scenario == scenario).unwrap()
     }
+}
+
+/// What agents left in a folder.
+pub(crate) fn spooled(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let spools = files.filter(|file| file.extension().is_some_and(|kind| kind == "spool"));
+    spools.map(|file| text(&file)).collect()
 }
 
 fn kept(folder: &Path) -> [String; 6] {

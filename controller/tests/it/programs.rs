@@ -39,7 +39,15 @@ struct Said {
 impl Program {
     /// Starts `controller ARGS`.
     pub(crate) fn controller(args: &[&str]) -> Self {
-        Self::start(Path::new(env!("CARGO_BIN_EXE_controller")), args)
+        Self::start(Path::new(CONTROLLER), args)
+    }
+
+    /// Starts `controller ARGS` by another program, which is given its path and arguments behind its own.
+    pub(crate) fn controller_within(within: &[&str], args: &[&str]) -> Self {
+        match within {
+            [] => Self::controller(args),
+            [program, own @ ..] => Self::start(Path::new(program), &[own, &[CONTROLLER], args].concat()),
+        }
     }
 
     /// Starts `agent ARGS`.
@@ -69,7 +77,12 @@ impl Program {
 
     /// Waits until the program says something that contains `text`, and returns the line.
     pub(crate) fn hears(&self, text: &str) -> String {
-        let found = |said: &Said| said.lines.iter().find(|line| line.contains(text)).cloned();
+        self.hears_times(text, 1)
+    }
+
+    /// Waits until the program says so for the `times`-th time, and returns the line.
+    pub(crate) fn hears_times(&self, text: &str, times: usize) -> String {
+        let found = |said: &Said| said.lines.iter().filter(|line| line.contains(text)).nth(times - 1).cloned();
         let said = self.stderr.wait(|said| said.ended || found(said).is_some());
         found(&said).unwrap_or_else(|| panic!("ended or slept without {text:?}:\n{}", said.lines.join("\n")))
     }
@@ -141,6 +154,8 @@ fn build_agent() -> PathBuf {
     let mut paths = programs.filter_map(|agent| agent["executable"].as_str().map(PathBuf::from));
     paths.next().expect("cargo builds the agent")
 }
+
+const CONTROLLER: &str = env!("CARGO_BIN_EXE_controller");
 
 /// No event of these tests takes so long on any machine; a test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::cluster::beside;
-use common::report::Judgment;
 use rustix::process::Signal;
 
 #[test]
