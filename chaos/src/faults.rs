@@ -29,11 +29,15 @@ pub enum Kind {
     ControllerKill,
     /// The controller's process stands still.
     ControllerStop,
+    /// The operator changes the rate of a scenario.
+    Rate,
+    /// The operator ends the run early, in every other round.
+    End,
 }
 
 impl Kind {
     /// All of them with their names.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("kill", Self::Kill),
         ("stop", Self::Stop),
         ("leave", Self::Leave),
@@ -44,6 +48,8 @@ impl Kind {
         ("reset", Self::Reset),
         ("controller-kill", Self::ControllerKill),
         ("controller-stop", Self::ControllerStop),
+        ("rate", Self::Rate),
+        ("end", Self::End),
     ];
 
     /// How long it lasts at least and at most, in milliseconds.
@@ -54,7 +60,7 @@ impl Kind {
             Self::Kill | Self::Leave => (200, 6_000),
             Self::Stop | Self::Partition | Self::Stall => (300, 8_000),
             Self::Slow => (2_000, 10_000),
-            Self::Cut | Self::Reset => (0, 1),
+            Self::Cut | Self::Reset | Self::Rate | Self::End => (0, 1),
             Self::ControllerKill => (100, 7_000),
             Self::ControllerStop => (300, 6_000),
         }
@@ -96,6 +102,10 @@ pub enum What {
     ControllerKill,
     /// SIGSTOP; SIGCONT at the end.
     ControllerStop,
+    /// `controller rate`: so many arrivals per second in a scenario of the plan, numbered from 0.
+    Rate(usize, u64),
+    /// `controller stop`.
+    End,
 }
 
 /// Directions.
@@ -133,6 +143,8 @@ pub struct Fault {
 pub fn faults(seed: u64, agents: usize, kinds: &[Kind], from: Duration, until: Duration) -> Vec<Fault> {
     let mut dice = Dice { random: Random::new(seed, "chaos"), drawn: 0 };
     let (mut faults, mut at) = (Vec::<Fault>::new(), from);
+    // The end is nothing that happens in between.
+    let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| *kind != Kind::End).collect();
     while at < until && !kinds.is_empty() && agents > 0 {
         let kind = kinds[dice.below(kinds.len() as u64) as usize];
         let what = dice.what(kind, agents);
@@ -166,6 +178,7 @@ impl Dice {
         let ways = if self.below(2) == 0 { Ways::Both } else { Ways::One(way) };
         // From the first frame of a connection to deep inside a delta.
         let bytes = self.below(20_000);
+        let rate = (self.below(SCENARIOS as u64) as usize, self.below(300));
         match kind {
             Kind::Kill => What::Kill(agent),
             Kind::Stop => What::Stop(agent),
@@ -177,6 +190,8 @@ impl Dice {
             Kind::Reset => What::Reset(agent, way, bytes),
             Kind::ControllerKill => What::ControllerKill,
             Kind::ControllerStop => What::ControllerStop,
+            Kind::Rate => What::Rate(rate.0, rate.1),
+            Kind::End => What::End,
         }
     }
 }
@@ -185,7 +200,7 @@ impl What {
     /// Whether it has no end of its own.
     #[must_use]
     pub const fn is_instant(self) -> bool {
-        matches!(self, Self::Cut(_) | Self::Reset(..))
+        matches!(self, Self::Cut(_) | Self::Reset(..) | Self::Rate(..) | Self::End)
     }
 
     /// Whether two faults would get into each other's way.
@@ -203,6 +218,7 @@ impl What {
             | Self::Cut(agent)
             | Self::Reset(agent, ..) => (Some(agent), false),
             Self::ControllerKill | Self::ControllerStop => (None, true),
+            Self::Rate(..) | Self::End => (None, false),
         }
     }
 }
@@ -228,6 +244,8 @@ impl fmt::Display for What {
             }
             Self::ControllerKill => f.write_str("SIGKILL controller"),
             Self::ControllerStop => f.write_str("SIGSTOP controller"),
+            Self::Rate(scenario, rate) => write!(f, "rate of scenario {scenario}: {rate}/s"),
+            Self::End => f.write_str("controller stop"),
         }
     }
 }
@@ -239,15 +257,18 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Scenarios of a round's plan.
+pub const SCENARIOS: usize = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [Kind; 10] = {
-        let mut kinds = [Kind::Kill; 10];
+    const ALL: [Kind; 12] = {
+        let mut kinds = [Kind::Kill; 12];
         let mut n = 0;
-        while n < 10 {
+        while n < 12 {
             kinds[n] = Kind::ALL[n].1;
             n += 1;
         }
@@ -279,7 +300,7 @@ mod tests {
     fn every_kind_comes_with_some_seed_and_no_other_one_than_asked() {
         for (name, kind) in Kind::ALL {
             assert_eq!(name.parse(), Ok(kind));
-            assert!(!some(1, &[kind]).is_empty());
+            assert_eq!(some(1, &[kind]).is_empty(), kind == Kind::End);
         }
         let whats: Vec<What> = some(1, &[Kind::Stop]).into_iter().map(|fault| fault.what).collect();
         assert!(whats.iter().all(|what| matches!(what, What::Stop(_))), "{whats:?}");

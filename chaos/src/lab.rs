@@ -2,7 +2,7 @@
 
 use crate::clock::{Moment, boot_ns};
 use crate::evidence::Resumed;
-use crate::faults::What;
+use crate::faults::{self, What};
 use crate::hub::Hub;
 use crate::network::{Network, Place};
 use crate::programs::{Program, Programs};
@@ -37,6 +37,8 @@ pub struct Blueprint {
 pub struct Lab {
     agents: Vec<Agent>,
     controller: Option<Program>,
+    /// Of the operator; they end by themselves.
+    commands: Vec<Program>,
     demo: Program,
     /// By agent.
     relays: Vec<Relay>,
@@ -81,6 +83,7 @@ impl Lab {
         Ok(Self {
             agents,
             controller: None,
+            commands: Vec::new(),
             demo,
             relays,
             _hub: hub,
@@ -191,6 +194,8 @@ impl Lab {
             What::Reset(agent, way, bytes) => self.relays[agent].reset_after(way, bytes),
             What::ControllerKill => drop(self.controller.take()),
             What::ControllerStop => self.signal_controller(Signal::STOP),
+            What::Rate(scenario, rate) => self.steer(&["rate", SCENARIOS[scenario], &format!("{rate}/s")])?,
+            What::End => self.steer(&["stop"])?,
         }
         Ok(())
     }
@@ -214,7 +219,7 @@ impl Lab {
             }
             What::Stall(agent, _) | What::Slow(agent) => self.relays[agent].calm(),
             // What was cut stays cut; a fuse that did not burn yet burns on.
-            What::Cut(_) | What::Reset(..) => {}
+            What::Cut(_) | What::Reset(..) | What::Rate(..) | What::End => {}
             What::ControllerKill => self.start_controller(true)?,
             What::ControllerStop => self.signal_controller(Signal::CONT),
         }
@@ -227,6 +232,7 @@ impl Lab {
     /// Says so when the demo service does not end.
     pub fn close(mut self) -> Result<(), String> {
         self.agents.clear();
+        self.commands.clear();
         drop(self.controller.take());
         self.demo.signal(Signal::TERM);
         wait(CLOSE_WITHIN, "the demo service to end", || self.demo.ended().is_some())
@@ -243,6 +249,14 @@ impl Lab {
         }
         let program = Program::start(command, &folder.join(format!("{}.log", name(agent))))?;
         self.agents[agent] = Agent { program: Some(program), wanted: true };
+        Ok(())
+    }
+
+    /// A command of the operator, which nobody waits for: the controller may be away.
+    fn steer(&mut self, args: &[&str]) -> Result<(), String> {
+        let mut command = self.command(Place::Controller, "controller");
+        command.args(args).args(["--admin", &self.admin.to_string()]);
+        self.commands.push(Program::start(command, &self.blueprint.folder.join("operator.log"))?);
         Ok(())
     }
 
@@ -309,6 +323,8 @@ fn name(agent: usize) -> String {
     format!("agent-{}", agent + 1)
 }
 
+/// The scenarios of a round's plan.
+pub const SCENARIOS: [&str; faults::SCENARIOS] = ["even", "poisson", "posts"];
 /// Engine threads of every agent.
 pub const THREADS: u64 = 2;
 /// 10 kbit/s, and a quarter of a second there and back.

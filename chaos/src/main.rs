@@ -145,8 +145,9 @@ impl Faults {
             "none" => Vec::new(),
             list => list.split(',').map(|name| name.trim().parse()).collect::<Result<_, _>>()?,
         };
-        // Who keeps nothing cannot go on where it was killed.
-        let lives = |kind: &Kind| blueprint.store || *kind != Kind::ControllerKill;
+        // Who keeps nothing cannot go on where it was killed, and has no door for operators.
+        let rest = [Kind::ControllerKill, Kind::Rate, Kind::End];
+        let lives = |kind: &Kind| blueprint.store || !rest.contains(kind);
         let kinds = kinds.into_iter().filter(lives).collect();
         Ok(Order { seed, load: self.load, kinds, blueprint })
     }

@@ -53,7 +53,15 @@ impl Order {
         let until = self.load.checked_sub(CALM_END).filter(|until| *until > CALM_BEGIN);
         let least = CALM_BEGIN + CALM_END;
         let until = until.ok_or_else(|| format!("faults need a load longer than {least:?}: --for 1m"))?;
-        Ok(faults(self.seed, self.blueprint.agents, &self.kinds, CALM_BEGIN, until))
+        let mut faults = faults(self.seed, self.blueprint.agents, &self.kinds, CALM_BEGIN, until);
+        faults.extend(self.end());
+        Ok(faults)
+    }
+
+    /// The operator's end, in every other round, when everything has settled and some load is left.
+    fn end(&self) -> Option<Fault> {
+        let ends = self.kinds.contains(&Kind::End) && self.seed.is_multiple_of(2);
+        ends.then(|| Fault { at: self.load - END_EARLY, lasts: Duration::ZERO, what: What::End })
     }
 
     /// Carries the round out.
@@ -132,14 +140,18 @@ impl Session<'_> {
             while let Some(action) = actions.next_if(|action| action.at <= begin.elapsed()) {
                 self.carry_out(action)?;
             }
-            if actions.peek().is_none() && calm_since.is_none() {
+            let calm = actions.peek().is_none_or(|action| action.what == What::End);
+            if calm && calm_since.is_none() {
                 calm_since = Some(boot_ns());
                 self.settled_ns = calm_since.map(|since| since + SETTLE_NS);
                 self.log.note("calm")?;
             }
             if let Some(status) = self.lab.controller_ended() {
                 self.log.note(&format!("the controller ended: {status}"))?;
-                finding.look(status.success(), || format!("the controller ended with {status}"));
+                let expected = if self.order.end().is_some() { STOPPED } else { 0 };
+                finding.look(status.code() == Some(expected), || {
+                    format!("the controller ended with {status}, expected {expected}")
+                });
                 let at = begin.elapsed();
                 finding.look(actions.peek().is_none(), || {
                     format!("the run was over after {at:?}, before the last fault")
@@ -250,6 +262,10 @@ const CALM_BEGIN: Duration = Duration::from_secs(3);
 /// At the end nothing is broken: 8 s in which everything settles, and 8 s in which the plan must be delivered.
 const CALM_END: Duration = Duration::from_secs(16);
 const SETTLE_NS: u64 = 8_000_000_000;
+/// The operator's end comes so long before the load's.
+const END_EARLY: Duration = Duration::from_secs(3);
+/// The controller's exit code after `controller stop`.
+const STOPPED: i32 = 103;
 /// Agents join, prepare, compare clocks.
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// Drain, last books, report.
@@ -259,6 +275,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::SCENARIOS;
     use crate::programs::Programs;
     use common::plan::Plan;
 
@@ -280,6 +297,7 @@ mod tests {
     fn the_plan_of_a_round_is_a_plan() {
         let plan = plan(&order(60, false), "127.0.0.1:1".parse().unwrap());
         let plan = Plan::parse("plan", &plan).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(plan.scenarios.iter().map(|own| &*own.name).collect::<Vec<_>>(), SCENARIOS);
         assert_eq!((plan.duration(), plan.target.identify), (Duration::from_secs(60), true));
     }
 

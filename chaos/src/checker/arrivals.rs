@@ -77,13 +77,14 @@ pub(super) fn settled(case: &Case<'_>) -> Finding {
     let Some(settled_ns) = case.evidence.notes.settled_ns else {
         return Finding::missing("settled", "a time in which nothing was broken");
     };
-    let Some(zero) = case.store.as_ref().and_then(|store| store.zero_ns) else {
+    let started = case.store.as_ref().and_then(|store| Some((store.zero_ns?, store.stopped)));
+    let Some((zero, stopped)) = started else {
         return Finding::missing("settled", "the start in the store");
     };
     let from = RunTime::from_nanos(settled_ns.saturating_sub(zero));
     let mut finding = Finding::of("settled");
     for (scenario, plan) in case.plan.iter().enumerate() {
-        let due = plan.iter().filter(|(_, due)| **due >= from).map(|(k, _)| *k);
+        let due = plan.iter().filter(|(_, due)| (from..stopped).contains(due)).map(|(k, _)| *k);
         let came = case.hits.iter().filter(|hit| hit.scenario == scenario).map(|hit| hit.k);
         let came: std::collections::BTreeSet<u64> = came.collect();
         let due: Vec<u64> = due.collect();

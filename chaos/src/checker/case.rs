@@ -3,7 +3,7 @@
 use crate::evidence::Evidence;
 use crate::evidence::store::{Kind, StoredDelta};
 use crate::ownership::Ownership;
-use common::arrivals::Timetable;
+use common::arrivals::{Timetable, timetables};
 use common::delta::Delta;
 use common::lane::LaneSet;
 use common::measured::{Tally, series_of};
@@ -43,6 +43,8 @@ pub(super) struct Books {
     pub(super) sessions: BTreeMap<u64, Session>,
     /// By scenario: arrivals of nobody.
     pub(super) unowned: Vec<u64>,
+    /// Nothing due from here on is fired; `MAX`: the load was not stopped.
+    pub(super) stopped: RunTime,
 }
 
 /// One agent process.
@@ -56,6 +58,8 @@ pub(super) struct Session {
     pub(super) deltas: Vec<(u64, u64, Delta)>,
     /// It has told everything.
     pub(super) finished: bool,
+    /// Why its books are not trusted any more.
+    pub(super) broken: Option<String>,
     /// Stretches of boot time in which it must not fire, rising.
     pub(super) silent: Vec<Silence>,
 }
@@ -122,7 +126,7 @@ impl<'a> Case<'a> {
     fn books(&mut self, ownership: Option<&Ownership>) -> Option<Books> {
         let (store, ownership) = (self.evidence.store.as_ref()?, ownership?);
         let scenarios = self.plan.len();
-        let mut books = Books { zero_ns: None, sessions: BTreeMap::new(), unowned: vec![0; scenarios] };
+        let mut books = Books::of(scenarios);
         for event in &store.events {
             match &event.kind {
                 Kind::Opened(opened) => {
@@ -130,6 +134,10 @@ impl<'a> Case<'a> {
                     (session.name, session.instance) = (opened.name.clone(), opened.instance.clone());
                 }
                 Kind::Started { zero_at_ns } => books.zero_ns = Some(*zero_at_ns),
+                Kind::Stopped(from) => books.stopped = books.stopped.min(*from),
+                Kind::Broken(session, why) => {
+                    books.session(*session, scenarios).broken = Some(why.clone());
+                }
                 Kind::Expired { session, from } => {
                     let from_ns = books.zero_ns.unwrap_or_default().saturating_add(from.nanos());
                     books.session(*session, scenarios).fall_silent(from_ns);
@@ -168,6 +176,11 @@ impl<'a> Case<'a> {
 }
 
 impl Books {
+    fn of(scenarios: usize) -> Self {
+        let (sessions, unowned) = (BTreeMap::new(), vec![0; scenarios]);
+        Self { zero_ns: None, sessions, unowned, stopped: RunTime::MAX }
+    }
+
     fn session(&mut self, session: u64, scenarios: usize) -> &mut Session {
         let empty = || Session { owned: vec![0; scenarios], ..Session::default() };
         self.sessions.entry(session).or_insert_with(empty)
@@ -200,16 +213,17 @@ impl Session {
     }
 }
 
-/// By scenario: every planned arrival with its due time.
+/// By scenario: every planned arrival with its due time, under the changes of the schedule that were made.
 fn schedule(evidence: &Evidence) -> Result<Vec<BTreeMap<u64, RunTime>>, String> {
-    let plan = &evidence.plan;
-    let revised = evidence.store.iter().flat_map(|store| &store.events);
-    if revised.into_iter().any(|event| matches!(event.kind, Kind::Revised(_))) {
-        return Err("the schedule was changed while the run was on, which is not checked yet".into());
-    }
-    let timetables = plan.scenarios.iter().map(|scenario| Timetable::of(scenario, plan.seed));
+    let events = evidence.store.iter().flat_map(|store| &store.events);
+    let revisions = events.filter_map(|event| match event.kind {
+        Kind::Revised(revision) => Some(revision),
+        _ => None,
+    });
+    let timetables = timetables(&evidence.plan, &revisions.collect::<Vec<_>>());
+    let timetables = timetables.map_err(|error| format!("compile the plan: {error}"))?;
     let arrivals = |timetable: Timetable| {
         timetable.cursor(&LaneSet::all(), RunTime::ZERO).map(|due| (due.k, due.at)).collect()
     };
-    timetables.map(|one| one.map(arrivals).map_err(|error| format!("compile the plan: {error}"))).collect()
+    Ok(timetables.into_iter().map(arrivals).collect())
 }

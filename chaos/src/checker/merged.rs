@@ -18,6 +18,9 @@ pub(super) fn deltas(case: &Case<'_>) -> Finding {
     let mut finding = Finding::of("deltas");
     for (number, session) in &store.sessions {
         chain(&mut finding, &session.told(*number), session);
+        if let Some(why) = &session.broken {
+            finding.look(false, || format!("the controller does not trust {}: {why}", session.told(*number)));
+        }
     }
     finding
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::evidence::store::Kind;
+use common::arrivals::Revision;
 use made_up::{Made, SECOND, ZERO_NS};
 
 mod made_up;
@@ -228,7 +229,25 @@ fn what_is_calm_and_not_delivered_is_named() {
 }
 
 #[test]
-fn a_changed_schedule_is_not_taken_for_granted() {
-    let finding = verdict("readable", |made| made.event(0, Kind::Revised("{}".into())));
-    assert!(!finding.holds(), "{finding}");
+fn a_changed_schedule_is_the_one_that_counts() {
+    // Half the rate from 3 s on: the last 50 arrivals of the plan are in no plan any more.
+    let finding = verdict("planned", |made| {
+        let at = made_up::time(3 * SECOND);
+        made.event(0, Kind::Revised(Revision { scenario: 0, at, milli: 50_000 }));
+    });
+    assert_eq!(finding.wrong, 50, "{finding}");
+}
+
+#[test]
+fn after_a_stop_nothing_is_missed() {
+    let finding = verdict("settled", |made| {
+        made.event(0, Kind::Stopped(made_up::time(3 * SECOND)));
+        made.rows.retain(|row| !row.arrival.starts_with("even:3"));
+    });
+    assert!(finding.holds(), "{finding}");
+}
+
+#[test]
+fn books_that_the_controller_does_not_trust_are_named() {
+    breaks("deltas", "agent-2 (session 0x2): a hole", |made| made.event(0, Kind::Broken(2, "a hole".into())));
 }

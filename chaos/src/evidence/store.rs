@@ -1,6 +1,7 @@
 //! The controller's store, read from outside: `stampede.db`, an SQLite file.
 
 use super::EvidenceError;
+use common::arrivals::Revision;
 use common::lane::LaneSet;
 use common::time::RunTime;
 use proto::v1;
@@ -55,8 +56,8 @@ pub enum Kind {
         /// In nanoseconds.
         zero_at_ns: u64,
     },
-    /// The schedule was changed; the body as it is.
-    Revised(String),
+    /// The schedule was changed.
+    Revised(Revision),
     /// Nothing due from here on is fired.
     Stopped(RunTime),
     /// The lease of a session is over: nothing due from here on is fired by it, and nothing at all later.
@@ -70,6 +71,8 @@ pub enum Kind {
     Returned(u64),
     /// A session's last delta is applied, or it has handed over its lanes and left: it is through.
     Finished(u64),
+    /// The books of a session are not trusted any more, and why: nothing that a round does is a reason for it.
+    Broken(u64, String),
     /// Something that no rule asks for.
     Other(String),
 }
@@ -120,10 +123,19 @@ struct FromBody {
 }
 
 #[derive(Deserialize)]
+struct RevisedBody {
+    scenario: u32,
+    from_ns: u64,
+    rate_milli: u64,
+}
+
+#[derive(Deserialize)]
 struct SessionBody {
     session: u64,
     #[serde(default)]
     from_ns: u64,
+    #[serde(default)]
+    why: String,
 }
 
 impl Stored {
@@ -193,14 +205,21 @@ impl Kind {
                 }))
             }
             "started" => Self::Started { zero_at_ns: json::<ZeroBody>(kind, body)?.zero_at_ns },
-            "revised" => Self::Revised(body.to_owned()),
+            "revised" => {
+                let RevisedBody { scenario, from_ns, rate_milli } = json(kind, body)?;
+                Self::Revised(Revision { scenario, at: RunTime::from_nanos(from_ns), milli: rate_milli })
+            }
             "stopped" => Self::Stopped(RunTime::from_nanos(json::<FromBody>(kind, body)?.from_ns)),
             "expired" => {
-                let SessionBody { session, from_ns } = json(kind, body)?;
+                let SessionBody { session, from_ns, .. } = json(kind, body)?;
                 Self::Expired { session, from: RunTime::from_nanos(from_ns) }
             }
             "returned" => Self::Returned(json::<SessionBody>(kind, body)?.session),
             "finished" | "left" => Self::Finished(json::<SessionBody>(kind, body)?.session),
+            "broken" => {
+                let SessionBody { session, why, .. } = json(kind, body)?;
+                Self::Broken(session, why)
+            }
             other => Self::Other(other.to_owned()),
         })
     }
@@ -254,7 +273,9 @@ mod tests {
             (2, 10, "owned", &*owned),
             (2, 10, "left", r#"{"kind":"left","session":3,"at_ns":7,"why":"interrupted"}"#),
             (2, 11, "expired", r#"{"session":4,"from_ns":8}"#),
-            (2, 12, "fault", "whatever"),
+            (2, 12, "revised", r#"{"kind":"revised","scenario":1,"from_ns":9,"rate_milli":1500}"#),
+            (2, 13, "broken", r#"{"session":4,"at_ns":8,"why":"a hole"}"#),
+            (2, 14, "fault", "whatever"),
         ] {
             let sql = "INSERT INTO events(run, at_ns, kind, body) VALUES (?1, ?2, ?3, ?4)";
             connection.execute(sql, params![run, at_ns, kind, body]).unwrap();
@@ -271,7 +292,9 @@ mod tests {
             Kind::Owned(Box::new(Owned { session: Some(session), from, to: RunTime::MAX, lanes: own }));
         let expired = Kind::Expired { session: 4, from: RunTime::from_nanos(8) };
         let kinds: Vec<Kind> = stored.events.into_iter().map(|event| event.kind).collect();
-        assert_eq!(kinds, [owned, Kind::Finished(3), expired, Kind::Other("fault".into())]);
+        let revised = Kind::Revised(Revision { scenario: 1, at: RunTime::from_nanos(9), milli: 1500 });
+        let broken = Kind::Broken(4, "a hole".into());
+        assert_eq!(kinds, [owned, Kind::Finished(3), expired, revised, broken, Kind::Other("fault".into())]);
         assert_eq!(stored.deltas[&session].iter().map(|delta| delta.seq).collect::<Vec<_>>(), [1, 2]);
     }
 
