@@ -150,6 +150,7 @@ pub fn faults(seed: u64, agents: usize, kinds: &[Kind], from: Duration, until: D
         let what = dice.what(kind, agents);
         let (least, most) = kind.lasts_ms();
         let lasts = Duration::from_millis(least + dice.below(most - least)).min(until - at);
+        let lasts = if is_one_too_many(&faults, at, what) { lasts.min(SHORT) } else { lasts };
         let busy = faults.iter().any(|other| other.at + other.lasts > at && other.what.meets(what));
         if !busy {
             faults.push(Fault { at, lasts, what });
@@ -157,6 +158,14 @@ pub fn faults(seed: u64, agents: usize, kinds: &[Kind], from: Duration, until: D
         at += Duration::from_millis(1_000 + dice.below(4_000));
     }
     faults
+}
+
+/// Whether it could cost the first agent its lease for the third time in a minute: then it would get no lanes any
+/// more. The others may; but when all of them do, nobody is left to deliver the plan.
+fn is_one_too_many(faults: &[Fault], at: Duration, what: What) -> bool {
+    let costs = |what: What| matches!(what.place(), (None, true) | (Some(0), _)) && !what.is_instant();
+    let lately = |fault: &&Fault| fault.lasts > SHORT && at < fault.at + fault.lasts + FLAP_WITHIN;
+    costs(what) && faults.iter().filter(lately).filter(|fault| costs(fault.what)).count() + 1 >= FLAPS
 }
 
 /// Draws, one after the other.
@@ -257,6 +266,12 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Too short to cost a lease.
+const SHORT: Duration = Duration::from_secs(1);
+/// An agent that is lost so often …
+const FLAPS: usize = 3;
+/// … within this time gets no lanes any more.
+const FLAP_WITHIN: Duration = Duration::from_secs(60);
 /// Scenarios of a round's plan.
 pub const SCENARIOS: usize = 3;
 
@@ -292,6 +307,21 @@ mod tests {
                     prop_assert!(later.at - fault.at >= Duration::from_secs(1));
                     prop_assert!(!fault.what.meets(later.what) || fault.at + fault.lasts <= later.at);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_agent_is_not_lost_three_times_in_a_minute() {
+        for seed in 0..50 {
+            let faults = some(seed, &[Kind::Stop, Kind::ControllerStop]);
+            let long = |fault: &&Fault| {
+                fault.lasts > SHORT && matches!(fault.what, What::Stop(0) | What::ControllerStop)
+            };
+            let long: Vec<&Fault> = faults.iter().filter(long).collect();
+            for three in long.windows(FLAPS) {
+                let over = three[..2].iter().map(|fault| fault.at + fault.lasts).min().unwrap();
+                assert!(three[2].at >= over + FLAP_WITHIN, "seed {seed}: {three:?}");
             }
         }
     }
