@@ -109,6 +109,16 @@ impl Agent {
                 }
                 End::Unreachable(why) => why,
             };
+            if ties.is_done() {
+                // Everything of it is in the books: the run may well have ended without telling.
+                ties.membership = None;
+                if self.once {
+                    return Ok(());
+                }
+            }
+            if ties.stopper.wish() == Wish::Quit {
+                return ties.leave().await;
+            }
             let waited = search.since.elapsed();
             if self.wait.is_some_and(|wait| waited >= wait) {
                 ties.give_up().await;
@@ -147,6 +157,11 @@ impl Ties<'_> {
                 None
             }
         }
+    }
+
+    /// Whether it did its part of a run to the end and the controller has everything.
+    fn is_done(&self) -> bool {
+        self.membership.as_ref().is_some_and(|membership| membership.fleet.is_delivered())
     }
 
     async fn leave(&mut self) -> Result<(), JoinError> {

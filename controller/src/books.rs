@@ -335,9 +335,11 @@ impl Books {
             unowned.push(before);
             accounts.push(all);
         }
+        let last = RunTime::from_nanos(stop.min(self.end()).nanos().saturating_sub(1));
+        let lanes = owners.lanes_at(last);
         let mut agents = vec![];
         for (session, account) in &self.sessions {
-            let mut evidence = account.evidence(*session, &accounts, owners.lanes(*session));
+            let mut evidence = account.evidence(*session, &accounts, lanes.get(session).copied().unwrap_or(0));
             account.explain(&mut evidence, &mut totals.tallies);
             agents.push(evidence);
         }

@@ -38,6 +38,13 @@ impl Owners {
         accounts
     }
 
+    /// How many lanes were whose for arrivals due at `due`; nobody's are left out.
+    #[must_use]
+    pub fn lanes_at(&self, due: RunTime) -> BTreeMap<SessionId, u16> {
+        let owners = self.owners_at(due).whole.into_iter();
+        owners.filter_map(|(owner, lanes)| Some((owner?, u16::try_from(lanes).unwrap_or(LANES)))).collect()
+    }
+
     fn count_even(&self, timetable: &Timetable, until: RunTime, accounts: &mut Accounts) {
         let until = until.min(timetable.end() + std::time::Duration::from_nanos(1));
         let mut changes = self.history.changes().into_iter().skip(1).peekable();

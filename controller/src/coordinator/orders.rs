@@ -121,19 +121,23 @@ impl<W: Watcher> Coordinator<W> {
 
     /// The load ends: what is due from then on was stopped.
     fn on_stopped(&mut self) {
+        self.steering.refuse();
         let from = self.run.load_end();
         self.books.on_stop(from);
         self.write(&Happened::Stopped { from_ns: from.nanos(), why: "stopped".into() });
     }
 
     fn on_revised(&mut self, at: RunTime) {
-        for revision in self.steering.revised(at) {
+        for (revision, reply) in self.steering.revised(at) {
             if let Err(why) = self.books.revise(revision) {
                 self.watcher.on_line(&format!("the rate cannot be changed: {why}"));
+                // Who does not wait for the answer does not need it.
+                drop(reply.send(Err(why)));
                 continue;
             }
             let (scenario, from_ns, rate_milli) = (revision.scenario, at.nanos(), revision.milli);
             self.write(&Happened::Revised { scenario, from_ns, rate_milli });
+            self.post.send(Mail::Revised(reply, at));
         }
         self.run.set_end(self.books.end());
     }

@@ -1,11 +1,13 @@
 //! Outgoing mail: what rests on records waits until they are durable.
 
+use crate::coordinator::steer::Reply;
 use crate::journal::{Journal, Record};
 use crate::sessions::Sessions;
 use common::run::SessionId;
+use common::time::RunTime;
 use proto::v1::{self, controller_message::Kind};
 use std::collections::VecDeque;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
 /// The journal and what waits for it.
@@ -26,6 +28,10 @@ pub(super) enum Mail {
     Message(SessionId, u32, Box<v1::ControllerMessage>),
     /// Where an ack goes, and the ack.
     Ack(mpsc::Sender<Result<v1::DeltaAck, Status>>, v1::DeltaAck),
+    /// An operator is told from when on a changed rate holds.
+    Revised(Reply, RunTime),
+    /// An operator is told that the run ends.
+    Stopped(oneshot::Sender<Result<(), String>>),
 }
 
 impl Mail {
@@ -38,6 +44,9 @@ impl Mail {
             }
             // A stream that ended does not need the ack: the agent sends again on a new one.
             Self::Ack(acks, ack) => acks.try_send(Ok(ack)).unwrap_or_default(),
+            // Who does not wait for an answer does not need it.
+            Self::Revised(reply, at) => drop(reply.send(Ok(at))),
+            Self::Stopped(reply) => drop(reply.send(Ok(()))),
         }
     }
 }
@@ -94,7 +103,9 @@ impl Post {
                 Mail::Message(_, _, ref message) if matches!(message.kind, Some(Kind::Stop(_))) => {
                     mail.send(sessions);
                 }
-                Mail::Message(..) => {}
+                // An operator whose change is not kept learns that from the reply that never comes.
+                Mail::Message(..) | Mail::Revised(..) => {}
+                Mail::Stopped(reply) => Mail::Stopped(reply).send(sessions),
                 Mail::Ack(acks, ack) => {
                     Mail::Ack(acks, v1::DeltaAck { last_applied_seq: 0, ..ack }).send(sessions);
                 }

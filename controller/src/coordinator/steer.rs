@@ -1,6 +1,7 @@
 //! What the operator wants of a run that is under way.
 
 use crate::books::Books;
+use crate::coordinator::post::Mail;
 use crate::coordinator::{Coordinator, Watcher};
 use common::arrivals::Revision;
 use common::run::{Fact, State};
@@ -26,6 +27,9 @@ pub enum Steer {
     },
 }
 
+/// Where it is told from when on a change holds.
+pub(super) type Reply = oneshot::Sender<Result<RunTime, String>>;
+
 /// A change of the schedule that waits until nobody holds anything.
 #[derive(Debug, Default)]
 pub(super) struct Steering {
@@ -38,19 +42,23 @@ pub(super) struct Steering {
 struct Change {
     scenario: u32,
     milli: u64,
-    reply: oneshot::Sender<Result<RunTime, String>>,
+    reply: Reply,
 }
 
 impl Steering {
-    /// The changes that hold from `at` on; whoever asked for them is told.
-    pub(super) fn revised(&mut self, at: RunTime) -> Vec<Revision> {
-        let changes = std::mem::take(&mut self.changes);
-        let revision = |Change { scenario, milli, reply }| {
+    /// The changes that hold from `at` on, and who asked for them.
+    pub(super) fn revised(&mut self, at: RunTime) -> Vec<(Revision, Reply)> {
+        let changes = std::mem::take(&mut self.changes).into_iter();
+        let revision = |Change { scenario, milli, reply }| (Revision { scenario, at, milli }, reply);
+        changes.map(revision).collect()
+    }
+
+    /// Nothing will be changed any more.
+    pub(super) fn refuse(&mut self) {
+        for Change { reply, .. } in self.changes.drain(..) {
             // Who does not wait for the answer does not need it.
-            drop(reply.send(Ok(at)));
-            Revision { scenario, at, milli }
-        };
-        changes.into_iter().map(revision).collect()
+            drop(reply.send(Err("the run is ending".into())));
+        }
     }
 
     /// What agents must compute from the plan alone: later changes come with their shares.
@@ -66,11 +74,12 @@ impl<W: Watcher> Coordinator<W> {
             Steer::Status(reply) => drop(reply.send(self.status())),
             Steer::Stop(reply) => {
                 let can = matches!(self.run.state(), State::Gathering | State::Preparing | State::Running);
-                if can {
-                    self.watcher.on_line("stopped by `controller stop`: letting requests under way end");
-                    self.take(Fact::Stopped);
+                if !can {
+                    return drop(reply.send(Err("the run is ending already".into())));
                 }
-                drop(reply.send(if can { Ok(()) } else { Err("the run is ending already".into()) }));
+                self.watcher.on_line("stopped by `controller stop`: letting requests under way end");
+                self.take(Fact::Stopped);
+                self.post.send(Mail::Stopped(reply));
             }
             Steer::Rate { scenario, milli, reply } => match self.revisable(&scenario) {
                 Err(why) => drop(reply.send(Err(why))),
