@@ -91,8 +91,7 @@ impl Cluster {
         let args = [&["start", "--plan", &path], &LISTEN[..], &strs(&kept), count, flags].concat();
         let controller = Program::controller_within(within, &args);
         let mut cluster = Self { folder, controller, agents: vec![] };
-        let address = cluster.address();
-        cluster.agents = agents.iter().map(|name| cluster.agent_of(&address, name, &[])).collect();
+        agents.iter().for_each(|name| cluster.join(name, &[]));
         cluster
     }
 
