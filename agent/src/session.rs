@@ -1,5 +1,6 @@
 //! One Session stream with its Deliver stream, and what the controller orders over them.
 
+mod books;
 mod join;
 
 use crate::fleet::{Fleet, Means};
@@ -7,13 +8,11 @@ use crate::membership::Membership;
 use crate::stopper::{Stopper, Wish};
 use crate::{Agent, Say};
 use common::clock::{Estimator, Probe};
-use common::delta::Delta;
 use common::session::{LeaseReply, Session};
 use common::share::Share;
 use common::time::RunTime;
 use join::{join, refused};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -170,6 +169,10 @@ impl<'a, 'b> Link<'a, 'b> {
                     let answers = async { while let Ok(Some(_)) = down.message().await {} };
                     timeout(LEAVE_WITHIN, answers).await.unwrap_or_default();
                     return End::Interrupted;
+                }
+                Err(End::Released(verdict)) => {
+                    self.last_acks(&mut acks).await;
+                    return End::Released(verdict);
                 }
                 Err(end) => return end,
             }
@@ -349,48 +352,6 @@ impl<'a, 'b> Link<'a, 'b> {
         self.send(Up::Heartbeat(beat))
     }
 
-    async fn flush(&mut self) -> Result<(), End> {
-        let slow = self.waits_since.is_some_and(|since| since.elapsed() > SLOW);
-        let quitting = self.quit_at.is_some_and(|at| Instant::now() >= at);
-        let Some(membership) = &mut self.ties.membership else { return Ok(()) };
-        if quitting || (self.quit_at.is_some() && membership.fleet.is_delivered()) {
-            return Err(End::Interrupted);
-        }
-        // Over a slow link one delta after the other, so that heartbeats pass; what is new gathers meanwhile.
-        if slow {
-            return Ok(());
-        }
-        let epoch = membership.session.holds().epoch;
-        let sealed = membership.fleet.flush(epoch).await.map_err(End::Lost)?;
-        for warning in membership.fleet.take_warnings() {
-            (self.ties.say)(&warning);
-        }
-        let Some(delta) = sealed else { return Ok(()) };
-        self.waits_since.get_or_insert_with(Instant::now);
-        // What the heartbeat says of the last interval belongs before the last delta.
-        if delta.fin {
-            self.heartbeat()?;
-        }
-        self.deliver(&delta)
-    }
-
-    fn on_ack(&mut self, ack: Result<Option<v1::DeltaAck>, Status>) -> Result<(), End> {
-        let ack = ack.map_err(|status| refused(&status))?;
-        let ack = ack.ok_or_else(|| End::Lost("the controller closed the stream".into()))?;
-        if !ack.refused.is_empty() {
-            return Err(End::Rejected(ack.refused));
-        }
-        let Some(membership) = &mut self.ties.membership else { return Ok(()) };
-        let again = membership.fleet.on_ack(ack.last_applied_seq, ack.resend);
-        self.waits_since = membership.fleet.outbox().unacked().next().map(|_| Instant::now());
-        again.iter().try_for_each(|delta| self.deliver(delta))
-    }
-
-    fn deliver(&self, delta: &Arc<Delta>) -> Result<(), End> {
-        let Some(membership) = &self.ties.membership else { return Ok(()) };
-        self.deltas.try_send(membership.message(delta)).map_err(|_| stuck())
-    }
-
     fn send(&self, kind: Up) -> Result<(), End> {
         self.up.try_send(message(self.welcome.session_id, self.epoch, kind)).map_err(|_| stuck())
     }
@@ -415,8 +376,6 @@ const LEAVE_WITHIN: Duration = Duration::from_millis(200);
 const PREPARE_WITHIN: Duration = Duration::from_secs(20);
 /// A stream on which nothing comes for so long is given up for another.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Acks that take longer than this mean a slow link.
-const SLOW: Duration = Duration::from_secs(1);
 /// How long the operator's second signal waits for the last acks.
 const QUIT_WITHIN: Duration = Duration::from_secs(2);
 /// The first probes of the clock come fast, so that its bound is good before the start.
