@@ -149,7 +149,8 @@ impl<W: Watcher> Coordinator<W> {
             Event::Lost(session, from, why) => {
                 let name = self.sessions.name(session);
                 self.watcher.on_line(&format!("agent {name} is lost: {why}"));
-                let since = self.books.resolved(session);
+                // Who had no lanes is through with the whole plan.
+                let since = self.books.resolved(session).min(at);
                 self.books.on_lost(session, since, &why);
                 self.write(&Happened::Expired {
                     session,

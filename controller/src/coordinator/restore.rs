@@ -143,7 +143,9 @@ impl<W: Watcher> Coordinator<W> {
             members.push((*session, member.name.clone(), member.claim, finished));
         }
         let run_time = |at: Duration| RunTime::ZERO + at.saturating_sub(zero_at);
-        let (from, at) = (run_time(restored.last_at).max(restored.books.last_told()), run_time(now));
+        let at = run_time(now);
+        // Who had no lanes is through with the whole plan.
+        let from = run_time(restored.last_at).max(restored.books.last_told()).min(at);
         restored.on_resumed(from, at);
         let stopped = restored.books.stopped();
         self.books = restored.books;
