@@ -156,6 +156,13 @@ impl Sessions {
         self.open.iter().find(own).map(|(id, _)| *id)
     }
 
+    /// The highest number of a stream that a process had; `None`: it is not known.
+    #[must_use]
+    pub fn newest_of(&self, instance: &str) -> Option<u32> {
+        let own = self.open.values().filter(|session| session.instance == instance);
+        own.map(|session| session.newest).max()
+    }
+
     /// A session.
     #[must_use]
     pub fn get(&self, session: SessionId) -> Option<&Session> {

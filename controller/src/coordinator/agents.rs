@@ -39,6 +39,10 @@ impl<W: Watcher> Coordinator<W> {
 
     fn on_hello(&mut self, hello: v1::Hello, down: Orders) -> Result<Joined, v1::Reject> {
         let name = told(&hello.agent_name);
+        if self.is_overtaken(&hello) {
+            let remedy = "a newer stream of this agent came before this one".into();
+            return Err(v1::Reject { code: Code::NotNeeded.into(), remedy });
+        }
         if let Some(joined) = self.on_resume(&hello, &down) {
             return Ok(joined);
         }
@@ -66,15 +70,18 @@ impl<W: Watcher> Coordinator<W> {
         Ok(joined)
     }
 
+    /// Whether a Hello was held up on its way, and its process has another stream meanwhile: then nobody waits for the
+    /// answer, and the newer stream must not suffer.
+    fn is_overtaken(&self, hello: &v1::Hello) -> bool {
+        self.sessions.newest_of(&hello.instance_id).is_some_and(|newest| hello.stream_no <= newest)
+    }
+
     /// Lets an agent go on whose stream broke, if it takes part and its books are in order.
     fn on_resume(&mut self, hello: &v1::Hello, down: &Orders) -> Option<Joined> {
         let resume = hello.resume.as_ref().filter(|resume| resume.run_id == self.run_id)?;
         let session = resume.session_id;
         let (holds, _) = resume.holds.as_ref().and_then(proto::share::from_wire)?;
         let own = self.sessions.get(session).filter(|own| own.instance == hello.instance_id)?;
-        if hello.stream_no <= own.newest {
-            return None;
-        }
         if !self.run.may_return(session) {
             return None;
         }
