@@ -339,7 +339,8 @@ impl Books {
         let lanes = owners.lanes_at(last);
         let mut agents = vec![];
         for (session, account) in &self.sessions {
-            let mut evidence = account.evidence(*session, &accounts, lanes.get(session).copied().unwrap_or(0));
+            let mut evidence =
+                account.evidence(*session, &accounts, lanes.get(session).copied().unwrap_or(0));
             account.explain(&mut evidence, &mut totals.tallies);
             agents.push(evidence);
         }

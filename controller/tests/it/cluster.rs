@@ -78,7 +78,13 @@ impl Cluster {
         Self::start_lasting(program, plan, agents, Some(data), &[])
     }
 
-    fn start_lasting(within: &[&str], plan: &str, agents: &[&str], data: Option<&str>, flags: &[&str]) -> Self {
+    fn start_lasting(
+        within: &[&str],
+        plan: &str,
+        agents: &[&str],
+        data: Option<&str>,
+        flags: &[&str],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plan.toml");
         std::fs::write(&path, plan).unwrap();

@@ -82,7 +82,8 @@ impl Program {
 
     /// Waits until the program says so for the `times`-th time, and returns the line.
     pub(crate) fn hears_times(&self, text: &str, times: usize) -> String {
-        let found = |said: &Said| said.lines.iter().filter(|line| line.contains(text)).nth(times - 1).cloned();
+        let found =
+            |said: &Said| said.lines.iter().filter(|line| line.contains(text)).nth(times - 1).cloned();
         let said = self.stderr.wait(|said| said.ended || found(said).is_some());
         found(&said).unwrap_or_else(|| panic!("ended or slept without {text:?}:\n{}", said.lines.join("\n")))
     }

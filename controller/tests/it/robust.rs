@@ -50,7 +50,12 @@ fn assert_explained(run: &Run, demo: &Running) -> Vec<u64> {
 /// Nothing was lost and nothing kept from being sent; a busy machine may have sent it late.
 fn assert_delivered(run: &Run, demo: &Running) {
     let (seen, books) = (assert_explained(run, demo), run.books());
-    assert_eq!([books.started, seen.len() as u64], [books.planned; 2], "{books:?}\n{}", run.controller.stderr);
+    assert_eq!(
+        [books.started, seen.len() as u64],
+        [books.planned; 2],
+        "{books:?}\n{}",
+        run.controller.stderr
+    );
     assert!(run.report.verdict.result <= Judgment::GeneratorLimited, "{:?}", run.report.verdict);
     assert_eq!(run.controller.code, Some(0), "{}", run.controller.stderr);
     assert!(run.agents.iter().all(|agent| agent.code == Some(0)), "{:?}", run.agents);

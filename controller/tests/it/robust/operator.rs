@@ -34,7 +34,8 @@ fn a_changed_rate_is_the_changed_schedule_on_every_agent() {
         assert!(changed.stdout.contains(&format!("{scenario}: {rate} from ")), "{}", changed.stdout);
     }
     let status = std::iter::repeat_with(|| cluster.operate(&["status"]).stdout);
-    let status = status.take(100).find(|status| status.contains("33.3/s")).expect("the last one comes to hold");
+    let status =
+        status.take(100).find(|status| status.contains("33.3/s")).expect("the last one comes to hold");
     for part in ["running", "scenario s ", "scenario p ", "250/s", "agent    a1 ", "agent    a2 ", "here"] {
         assert!(status.contains(part), "no {part:?}:\n{status}");
     }
@@ -87,7 +88,8 @@ fn schedule(plan: &str, data: &Path, changes: usize) -> Vec<Vec<Due>> {
     let archive = Archive::open(data).unwrap();
     let run = archive.runs().unwrap().remove(0).run_id;
     let events = archive.load(&run).unwrap().unwrap().events;
-    let revisions: Vec<_> = events.iter().filter_map(|event| Happened::read(event).unwrap().as_revision()).collect();
+    let revisions: Vec<_> =
+        events.iter().filter_map(|event| Happened::read(event).unwrap().as_revision()).collect();
     assert_eq!(revisions.len(), changes, "{revisions:?}");
     let timetables = timetables(&Plan::parse("plan", plan).unwrap(), &revisions).unwrap();
     let arrivals = |timetable: &common::arrivals::Timetable| {

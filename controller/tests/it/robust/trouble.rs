@@ -44,7 +44,8 @@ fn a_controller_that_is_killed_while_its_run_drains_ends_it() {
 fn an_agent_inside_a_controller_goes_with_it_and_another_takes_over() {
     let _beside = beside();
     let demo = demo();
-    let mut cluster = Cluster::lasting(&plan(&demo, 6, QUICK, "/"), &[], &["--agents", "1", "--local-agents", "1"]);
+    let mut cluster =
+        Cluster::lasting(&plan(&demo, 6, QUICK, "/"), &[], &["--agents", "1", "--local-agents", "1"]);
     until(&demo, s(1));
     cluster.kill_controller();
     cluster.resume_at("127.0.0.2:0", &[]);
