@@ -101,13 +101,14 @@ impl Evidence {
         let notes = serde_json::from_str(&text("notes.json")?);
         let notes = notes.map_err(|error| EvidenceError::file(&folder.join("notes.json"), error))?;
         let (store, report) = (folder.join("data/stampede.db"), folder.join("out/report.json"));
-        Ok(Self {
-            plan,
-            rows: rows(&folder.join("record.csv"))?,
-            notes,
-            store: store.exists().then(|| Stored::read(&store)).transpose()?,
-            report: report.exists().then(|| Told::read(&report)).transpose()?,
-        })
+        let store = store.exists().then(|| Stored::read(&store)).transpose()?;
+        // Books that came in later made another report, which is in the store alone.
+        let again = store.as_ref().filter(|store| store.revision > 1).and_then(|store| store.report.as_ref());
+        let report = match again {
+            Some(json) => Some(Told::parse(json).map_err(|error| EvidenceError::Store(error.to_string()))?),
+            None => report.exists().then(|| Told::read(&report)).transpose()?,
+        };
+        Ok(Self { plan, rows: rows(&folder.join("record.csv"))?, notes, store, report })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::lab::{Blueprint, Lab, THREADS};
 use crate::log::Log;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -88,10 +89,11 @@ impl Order {
             settled_ns: session.settled_ns,
         };
         session.lab.close()?;
+        let spooled = spooled(&self.blueprint)?;
         let notes = serde_json::to_string(&notes).map_err(|error| format!("encode the notes: {error}"))?;
         write(&folder.join("notes.json"), &notes)?;
         let evidence = Evidence::read(folder).map_err(|error| error.to_string())?;
-        let mut findings = vec![ended, sound(folder)];
+        let mut findings = vec![ended, sound(folder), spooled];
         findings.extend(check(&evidence));
         Ok(Round { faults: faults.len(), findings })
     }
@@ -191,6 +193,25 @@ fn actions(faults: &[Fault]) -> Vec<Action> {
     // What ends at the moment at which something begins, ends first.
     actions.sort_by_key(|action| (action.at, action.begins));
     actions
+}
+
+/// Books that agents had to leave in files are brought in, as an operator would.
+fn spooled(blueprint: &Blueprint) -> Result<Finding, String> {
+    let (mut finding, folder) = (Finding::of("spooled"), &blueprint.folder);
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "spool"));
+    if !folder.join("out/report.json").exists() {
+        return Ok(finding);
+    }
+    for file in files {
+        let mut command = Command::new(blueprint.programs.path("controller"));
+        command.args(["runs", "merge-spool", "--data-dir"]).arg(folder.join("data")).arg(&file);
+        let output = command.output().map_err(|error| format!("run {command:?}: {error}"))?;
+        finding.look(output.status.success(), || {
+            format!("{}: {}", file.display(), String::from_utf8_lossy(&output.stderr).trim())
+        });
+    }
+    Ok(finding)
 }
 
 /// No program has panicked, whatever became of the run.

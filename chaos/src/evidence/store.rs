@@ -22,6 +22,8 @@ pub struct Stored {
     pub deltas: BTreeMap<u64, Vec<StoredDelta>>,
     /// The report as JSON, if the run is over.
     pub report: Option<String>,
+    /// How often it was made: again when books came in later.
+    pub revision: u64,
 }
 
 /// A row of applied deltas.
@@ -152,10 +154,17 @@ impl Stored {
     }
 
     fn of(connection: &Connection) -> Result<Self, EvidenceError> {
-        let sql = "SELECT run, run_id, report FROM runs ORDER BY run DESC LIMIT 1";
-        let newest = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-        let (run, run_id, report): (i64, String, Option<String>) = newest.map_err(failed)?;
-        Ok(Self { run_id, report, events: events(connection, run)?, deltas: deltas(connection, run)? })
+        let sql = "SELECT run, run_id, report, report_revision FROM runs ORDER BY run DESC LIMIT 1";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let newest = connection.query_row(sql, [], row);
+        let (run, run_id, report, revision): (i64, String, Option<String>, u64) = newest.map_err(failed)?;
+        Ok(Self {
+            run_id,
+            report,
+            revision,
+            events: events(connection, run)?,
+            deltas: deltas(connection, run)?,
+        })
     }
 }
 
@@ -251,10 +260,10 @@ mod tests {
     use prost::Message;
 
     const TABLES: &str = "
-        CREATE TABLE runs(run INTEGER PRIMARY KEY, run_id TEXT, report TEXT);
+        CREATE TABLE runs(run INTEGER PRIMARY KEY, run_id TEXT, report TEXT, report_revision INTEGER);
         CREATE TABLE events(n INTEGER PRIMARY KEY, run INTEGER, at_ns INTEGER, kind TEXT, body TEXT);
         CREATE TABLE deltas(run INTEGER, session INTEGER, seq INTEGER, merged INTEGER, body BLOB);
-        INSERT INTO runs VALUES (1, 'old', NULL), (2, 'new', '{}');";
+        INSERT INTO runs VALUES (1, 'old', NULL, 0), (2, 'new', '{}', 1);";
 
     fn hex(lanes: &LaneSet) -> String {
         lanes.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -286,7 +295,7 @@ mod tests {
             connection.execute(sql, params![session, seq, body]).unwrap();
         }
         let stored = Stored::of(&connection).unwrap();
-        assert_eq!((&*stored.run_id, stored.report.as_deref()), ("new", Some("{}")));
+        assert_eq!((&*stored.run_id, stored.report.as_deref(), stored.revision), ("new", Some("{}"), 1));
         let from = RunTime::from_nanos(5);
         let owned =
             Kind::Owned(Box::new(Owned { session: Some(session), from, to: RunTime::MAX, lanes: own }));

@@ -114,6 +114,7 @@ impl Made {
                 events: self.events.clone(),
                 deltas: self.deltas.clone(),
                 report: stored_report,
+                revision: 1,
             }),
             report: Some(self.report.clone()),
         }
