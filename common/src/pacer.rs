@@ -302,6 +302,8 @@ impl Pacer {
             Rest::Slot => now,
             Rest::Fenced => self.seen,
         };
+        // Before something is due, nobody is late: a latecomer begins when the run is long under way.
+        let asked = asked.max(self.peek().map_or(now, |due| due.at.min(now)));
         let at_asked = match self.rest {
             Rest::Slot => now,
             _ if caught_up => asked,

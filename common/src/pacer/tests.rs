@@ -51,6 +51,25 @@ fn nothing_is_released_before_it_is_due() {
 }
 
 #[test]
+fn who_begins_when_the_run_is_long_under_way_is_not_behind() {
+    let scenario = fixture::scenario(&[(1000, 1000, 10)], Arrivals::Even);
+    let limits =
+        Limits { max_lateness: Duration::from_secs(1), overload: Overload::Queue, give_up: ms(12_000) };
+    // Made at run time zero with nothing to do, asked for the first time six seconds later, given lanes after that.
+    let nothing = Timetable::of(&scenario, 0).unwrap().cursor(&LaneSet::empty(), RunTime::ZERO);
+    let mut pacer = Pacer::new(nothing, limits, ms(10_000), RunTime::ZERO);
+    assert_eq!(pacer.next(ms(6000), OPEN), Order::Wait(ms(10_000)));
+    assert_eq!(pacer.hold(ms(7000)), ms(7000));
+    pacer.switch(ms(7000), lanes(10, &LaneSet::all(), ms(7000)), ms(10_000));
+    assert_eq!(drain(&mut pacer, ms(6001), OPEN), (vec![], vec![], Order::Wait(ms(7000))));
+    assert_eq!(drain(&mut pacer, ms(7001), OPEN), (vec![7000, 7001], vec![], Order::Wait(ms(7002))));
+    // The same when it is given them at once.
+    let all = lanes(10, &LaneSet::all(), ms(7000));
+    let mut pacer = Pacer::new(all, limits, ms(10_000), RunTime::ZERO);
+    assert_eq!(drain(&mut pacer, ms(7001), OPEN), (vec![7000, 7001], vec![], Order::Wait(ms(7002))));
+}
+
+#[test]
 fn a_late_wake_up_within_grace_releases_all_that_is_due() {
     let mut pacer = pacer(1, Overload::Queue);
     let _ = drain(&mut pacer, ms(0), OPEN);
