@@ -24,7 +24,7 @@ impl Membership {
             last_sealed_seq: self.fleet.outbox().last_seq(),
             last_acked_seq: self.fleet.outbox().last_acked(),
             run_id: self.fleet.run_id.clone(),
-            holds: Some(proto::share::to_wire(self.session.holds(), &[])),
+            held: self.session.held().map(|share| proto::share::to_wire(share, &[])).collect(),
         }
     }
 

@@ -69,6 +69,10 @@ struct Holder {
     from: RunTime,
     /// The newest share that took lanes: without it no lease counts.
     fence: u32,
+    /// The newest share that it has answered.
+    acked: u32,
+    /// The controller was started anew and has not heard from it: it may hold more than is known.
+    away: bool,
     /// Its lease is over: nothing due from here on is fired by it.
     over: Option<RunTime>,
     /// What it was granted last: epoch, from, lanes.
@@ -79,7 +83,6 @@ struct Holder {
 struct Pending {
     share: Share,
     lost: LaneSet,
-    gained: LaneSet,
     /// It tells a session whose lease was over so: holding it only later means to have fired without a lease.
     strict: bool,
 }
@@ -140,7 +143,10 @@ impl Owners {
     /// The first dealing, over everybody known: lanes interleave, so that agents are never in phase.
     pub fn deal(&mut self) -> Shares {
         // Whatever was dealt before is forgotten.
-        write(&mut self.history, &mut self.news, nobodys(RunTime::ZERO, RunTime::MAX, LaneSet::all()));
+        let (from, to, lanes) = (RunTime::ZERO, RunTime::MAX, LaneSet::all());
+        let forgotten = Owned { epoch: 0, owner: None, from, to, lanes };
+        self.history.write(&forgotten);
+        self.news.push(forgotten);
         let sessions: Vec<SessionId> = self.holders.keys().copied().collect();
         self.holders.values_mut().for_each(|holder| holder.role = Role::Active);
         let hands =
@@ -188,7 +194,8 @@ impl Owners {
     #[must_use]
     pub fn revised(&self) -> Option<RunTime> {
         let revising = self.revising.as_ref()?;
-        if self.holders.values().any(|holder| !holder.pending.is_empty()) {
+        let open = |holder: &Holder| !holder.pending.is_empty() || (holder.away && !holder.lanes.is_empty());
+        if self.holders.values().any(open) {
             return None;
         }
         let held = self.history.changes().last().copied().unwrap_or_default();
@@ -205,63 +212,77 @@ impl Owners {
             let from = if pending.share.epoch == epoch { from.max(asked) } else { asked };
             right &= !pending.strict || from == asked;
             holder.from = holder.from.max(from);
-            write(&mut self.history, &mut self.news, nobodys(asked, from, pending.gained));
-            write(&mut self.history, &mut self.news, nobodys(from, RunTime::MAX, pending.lost));
+            self.history.take(session, &pending.lost, (from, RunTime::MAX), &mut self.news);
         }
+        if let Some((_, asked, lanes)) = holder.gained.take_if(|(gained, ..)| *gained == epoch) {
+            self.history.take(session, &lanes, (asked, from), &mut self.news);
+        }
+        holder.acked = holder.acked.max(epoch);
         right
+    }
+
+    /// A session has resolved everything that it had under share `epoch`, and takes nothing more: what was granted
+    /// later never was its own.
+    pub fn finish(&mut self, session: SessionId, epoch: u32) {
+        let Some(holder) = self.holders.get_mut(&session) else { return };
+        holder.role = Role::Done;
+        holder.pending.clear();
+        if let Some((_, asked, lanes)) = holder.gained.take_if(|(gained, ..)| *gained > epoch) {
+            self.history.take(session, &lanes, (asked, RunTime::MAX), &mut self.news);
+        }
+        holder.lanes = self.history.held(session);
     }
 
     /// The lease of a session is over: it fires nothing that is due from `from` on.
     pub fn expire(&mut self, session: SessionId, from: RunTime) {
         let Some(holder) = self.holders.get_mut(&session) else { return };
         holder.lanes = LaneSet::empty();
-        // Who has not heard of an earlier end had no lease since then.
-        let earlier =
-            holder.pending.drain(..).find(|pending| pending.strict).map(|pending| pending.share.from);
-        holder.over = Some(earlier.map_or(from, |earlier| earlier.min(from)));
+        holder.pending.clear();
+        holder.over = Some(from);
         if let Some(revising) = &mut self.revising {
             revising.before.remove(&session);
             revising.from = revising.from.max(from);
         }
-        // Only what is its own: lanes that it was to get later are somebody else's until then.
-        for owned in self.history.beyond(session, &Share { from, ..Share::nothing() }) {
-            write(&mut self.history, &mut self.news, owned);
-        }
+        // Also what it had given up from a later due time on: until then it fires nothing either.
+        self.history.take(session, &LaneSet::all(), (from, RunTime::MAX), &mut self.news);
     }
 
-    /// A session is back and says which share it holds. What was on its way to it is settled by that; returns what
-    /// it must be sent before its lease counts again.
-    pub fn on_return(&mut self, session: SessionId, holds: &Share) -> Option<Share> {
-        self.epoch = self.epoch.max(holds.epoch);
-        self.on_ack(session, holds.epoch.saturating_sub(1), RunTime::ZERO);
+    /// Whether the lease of a session is over and it has not come back.
+    #[must_use]
+    pub fn is_over(&self, session: SessionId) -> bool {
+        self.holders.get(&session).is_some_and(|holder| holder.over.is_some())
+    }
+
+    /// A session is back and says which shares it held and from when on it held each, oldest first, as far back as
+    /// answers may have been lost. What was on its way to it is settled by that; returns what it must be sent before
+    /// its lease counts again.
+    pub fn on_return(&mut self, session: SessionId, held: &[Share]) -> Option<Share> {
         let holder = self.holders.get_mut(&session)?;
+        let holds = held.last().cloned().unwrap_or_else(Share::nothing);
+        self.epoch = self.epoch.max(holds.epoch);
         holder.pending.clear();
-        let mut news = self.history.beyond(session, holds);
-        if let Some((_, from, lanes)) = holder.gained.take_if(|(epoch, ..)| *epoch == holds.epoch) {
-            news.push(nobodys(from, holds.from, lanes));
+        let ends = held.iter().skip(1).map(|next| next.from).chain([RunTime::MAX]);
+        for (share, end) in held.iter().zip(ends) {
+            let others = LaneSet::all().minus(&share.lanes);
+            self.history.take(session, &others, (share.from, end), &mut self.news);
         }
-        for owned in news {
-            write(&mut self.history, &mut self.news, owned);
-        }
+        holder.gained = None;
+        (holder.acked, holder.fence) = (holds.epoch, holder.fence.min(holds.epoch));
         holder.lanes = self.history.held(session);
         holder.from = holder.from.max(holds.from);
-        let over = holder.over.take();
-        let cleared = self.stopped.or(self.revising.as_ref().map(|revising| revising.from));
-        let taken = cleared.filter(|_| !holder.lanes.is_empty());
-        if over.is_none() && taken.is_none() && holder.lanes == holds.lanes {
-            return None;
-        }
+        holder.away = false;
+        let lapsed = holder.over.take().is_some() || !holds.lanes.minus(&holder.lanes).is_empty();
         self.epoch += 1;
-        let lost = if taken.is_some() { holder.lanes.clone() } else { LaneSet::empty() };
-        if let Some(over) = over {
-            // Nothing is its own from there on, whatever it was to get later.
-            holder.from = over;
+        if lapsed {
+            // What it lost while it was away, it lost from when its lease was over: the history knows that.
+            let lanes = held.iter().fold(LaneSet::empty(), |lanes, share| lanes.plus(&share.lanes));
+            let end = self.history.end(session, &lanes.minus(&holder.lanes)).unwrap_or_default();
+            return Some(holder.fence(self.epoch, end));
         }
-        let share = holder.shrink(self.epoch, over.or(taken).unwrap_or_default(), lost);
-        if let (Some(_), Some(pending)) = (over, holder.pending.back_mut()) {
-            pending.strict = true;
-        }
-        Some(share)
+        let cleared =
+            self.revising.as_ref().map(|revising| revising.from).filter(|_| !holder.lanes.is_empty());
+        let cleared = self.stopped.or(cleared)?;
+        Some(holder.shrink(self.epoch, cleared, holder.lanes.clone()))
     }
 
     /// Tells somebody who holds nothing that nothing more will come.
@@ -282,6 +303,12 @@ impl Owners {
     #[must_use]
     pub fn fence(&self, session: SessionId) -> u32 {
         self.holders.get(&session).map_or(0, |holder| holder.fence)
+    }
+
+    /// The newest share that a session has answered. What it resolved under a newer one cannot be booked yet.
+    #[must_use]
+    pub fn acked(&self, session: SessionId) -> u32 {
+        self.holders.get(&session).map_or(0, |holder| holder.acked)
     }
 
     /// Whether everything that was sent to a session is answered.
@@ -311,16 +338,24 @@ impl Owners {
     pub fn restore(&mut self, owned: &Owned) {
         self.epoch = self.epoch.max(owned.epoch);
         self.history.write(owned);
-        if let Some((session, holder)) = owned.owner.and_then(|s| Some((s, self.holders.get_mut(&s)?))) {
+        if let Some(holder) = owned.owner.and_then(|owner| self.holders.get_mut(&owner)) {
             holder.gained = Some((owned.epoch, owned.from, owned.lanes.clone()));
             holder.from = holder.from.max(owned.from);
-            holder.lanes = self.history.held(session);
+        }
+        for (session, holder) in &mut self.holders {
+            holder.lanes = self.history.held(*session);
+            holder.away = true;
         }
     }
 
     /// How many lanes everybody should hold; only those count who are to get some.
     fn wanted(&self) -> BTreeMap<SessionId, u16> {
-        let claims = self.holders.iter().filter(|(_, holder)| holder.role != Role::Spare);
+        let counts = |holder: &Holder| match holder.role {
+            Role::Active | Role::Missed => true,
+            Role::Done => !holder.lanes.is_empty(),
+            Role::Spare => false,
+        };
+        let claims = self.holders.iter().filter(|(_, holder)| counts(holder));
         let (sessions, claims): (Vec<_>, Vec<_>) = claims.map(|(s, holder)| (*s, holder.claim)).unzip();
         sessions.into_iter().zip(quotas(&claims)).collect()
     }
@@ -387,7 +422,8 @@ impl Owners {
             to: RunTime::MAX,
             lanes: gained,
         };
-        write(&mut self.history, &mut self.news, owned);
+        self.history.write(&owned);
+        self.news.push(owned);
         share
     }
 
@@ -405,8 +441,12 @@ impl Owners {
     fn finish_revision(&mut self) -> Shares {
         let Some(from) = self.revised() else { return vec![] };
         let before = self.revising.take().map(|revising| revising.before).unwrap_or_default();
-        let back = before.into_iter().filter(|(_, lanes)| !lanes.is_empty());
-        back.map(|(session, lanes)| (session, self.grow_one(session, from, lanes))).collect()
+        let stays = |session: &SessionId| {
+            self.holders.get(session).is_some_and(|own| own.is_here() && own.role == Role::Active)
+        };
+        let back: Vec<_> =
+            before.into_iter().filter(|(session, lanes)| stays(session) && !lanes.is_empty()).collect();
+        back.into_iter().map(|(session, lanes)| (session, self.grow_one(session, from, lanes))).collect()
     }
 }
 
@@ -419,6 +459,8 @@ impl Holder {
             pending: VecDeque::new(),
             from: RunTime::ZERO,
             fence: 0,
+            acked: 0,
+            away: false,
             over: None,
             gained: None,
         }
@@ -426,7 +468,7 @@ impl Holder {
 
     /// Whether it may hold a lease and listens.
     fn is_here(&self) -> bool {
-        self.over.is_none() && self.role != Role::Done
+        self.over.is_none() && !self.away && self.role != Role::Done
     }
 
     fn shrink(&mut self, epoch: u32, from: RunTime, lost: LaneSet) -> Share {
@@ -434,8 +476,17 @@ impl Holder {
         self.fence = epoch;
         let share = Share { epoch, from: from.max(self.from), lanes: self.lanes.clone() };
         self.from = share.from;
-        let gained = LaneSet::empty();
-        self.pending.push_back(Pending { share: share.clone(), lost, gained, strict: false });
+        self.pending.push_back(Pending { share: share.clone(), lost, strict: false });
+        share
+    }
+
+    /// Tells who was away from when on it has nothing. That may be before its newest share holds: it had that share
+    /// before its lease was over, and came to fire nothing under it.
+    fn fence(&mut self, epoch: u32, from: RunTime) -> Share {
+        self.from = from;
+        let lost = self.lanes.clone();
+        let share = self.shrink(epoch, from, lost);
+        self.pending.iter_mut().for_each(|pending| pending.strict = true);
         share
     }
 
@@ -446,20 +497,9 @@ impl Holder {
         self.from = share.from;
         self.gained = Some((epoch, share.from, gained.clone()));
         let lost = LaneSet::empty();
-        self.pending.push_back(Pending { share: share.clone(), lost, gained: gained.clone(), strict: false });
+        self.pending.push_back(Pending { share: share.clone(), lost, strict: false });
         share
     }
-}
-
-fn write(history: &mut History, news: &mut Vec<Owned>, owned: Owned) {
-    if owned.from < owned.to && !owned.lanes.is_empty() {
-        history.write(&owned);
-        news.push(owned);
-    }
-}
-
-fn nobodys(from: RunTime, to: RunTime, lanes: LaneSet) -> Owned {
-    Owned { epoch: 0, owner: None, from, to, lanes }
 }
 
 /// Deals `lanes` round the ring, at most `room[n]` lanes to owner n; the rest stays nobody's.

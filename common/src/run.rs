@@ -81,8 +81,9 @@ pub enum Fact {
     Alive(SessionId),
     /// Its stream ended, and why. Its lease goes on.
     Away(SessionId, String),
-    /// It is back on a new stream and holds this share.
-    Back(SessionId, Share),
+    /// It is back on a new stream, and these are the newest shares that it held, oldest first, each from when on it
+    /// held it ([`crate::session::Session::held`]).
+    Back(SessionId, Vec<Share>),
     /// The answer to [`Order::Withdraw`]: it has no lease from here on.
     Withdrawn(SessionId, Now),
     /// Its books cannot be trusted, and why: it takes no further part.
@@ -238,11 +239,17 @@ impl Run {
     ) {
         self.zero_at = Some(zero_at);
         self.enter(State::Running, self.finish_by(zero_at));
+        self.owners = owners;
         for (session, name, claim, finished) in members {
             let standing = if finished { Standing::Finished } else { Standing::Ready };
-            self.members.insert(session, Member::new(name, claim, standing, now));
+            let mut member = Member::new(name, claim, standing, now);
+            let over = self.owners.is_over(session);
+            member.missed = over.then_some(now);
+            // Nobody loses anything because the controller was away.
+            let here = if over { self.role_of_the_lost() } else { Role::Active };
+            self.owners.set_role(session, if finished { Role::Done } else { here });
+            self.members.insert(session, member);
         }
-        self.owners = owners;
     }
 
     /// How long things may last.
@@ -333,7 +340,7 @@ impl Run {
             Fact::Holds { session, epoch, from } => self.on_holds(session, epoch, from),
             Fact::Alive(session) => self.on_alive(session, now),
             Fact::Away(session, why) => self.on_away(session, why, now),
-            Fact::Back(session, holds) => self.on_back(session, &holds, now),
+            Fact::Back(session, held) => self.on_back(session, &held, now),
             Fact::Withdrawn(session, until) => self.on_withdrawn(session, until, now),
             Fact::Broken(session, why) => self.on_broken(session, why, now),
             Fact::Leaves(session, why) => self.on_leaves(session, why, now),
@@ -453,8 +460,10 @@ impl Run {
                 self.enter(State::Draining, now + self.timers.finish);
                 let from = self.run_time(now) + self.timers.move_lead;
                 self.end = self.end.min(from);
+                let mut orders = self.send_away_the_unready();
                 let shares = self.owners.stop(from);
-                shares.into_iter().map(|(session, share)| Order::Stop(session, share)).collect()
+                orders.extend(shares.into_iter().map(|(session, share)| Order::Stop(session, share)));
+                orders
             }
             State::Draining | State::Over => vec![],
         }
@@ -544,6 +553,10 @@ impl Run {
     fn end(&mut self, ending: Ending) -> Vec<Order> {
         self.ending = ending;
         self.close()
+    }
+
+    fn role_of_the_lost(&self) -> Role {
+        if self.on_loss == OnLoss::Continue { Role::Missed } else { Role::Spare }
     }
 
     fn enter(&mut self, state: State, deadline: Now) {

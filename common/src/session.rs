@@ -11,6 +11,7 @@
 
 use crate::share::{SessionId, Share};
 use crate::time::RunTime;
+use std::collections::VecDeque;
 
 /// What an agent knows of its membership in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,8 @@ pub struct Session {
     pub id: SessionId,
     /// The highest controller epoch seen.
     controller_epoch: u64,
-    holds: Share,
+    /// The newest shares that it took, oldest first, each from when on it held it; never empty.
+    held: VecDeque<Share>,
 }
 
 /// The answer to a heartbeat, as far as firing goes.
@@ -37,7 +39,7 @@ impl Session {
     /// A session that holds nothing.
     #[must_use]
     pub fn new(id: SessionId, controller_epoch: u64) -> Self {
-        Self { id, controller_epoch, holds: Share::nothing() }
+        Self { id, controller_epoch, held: [Share::nothing()].into() }
     }
 
     /// The highest controller epoch seen.
@@ -48,8 +50,14 @@ impl Session {
 
     /// What it holds.
     #[must_use]
-    pub const fn holds(&self) -> &Share {
-        &self.holds
+    pub fn holds(&self) -> &Share {
+        &self.held[self.held.len() - 1]
+    }
+
+    /// The newest shares that it took, oldest first, each from when on it held it. They are said on every new stream,
+    /// as the answers to them may have been lost with the old one.
+    pub fn held(&self) -> impl Iterator<Item = &Share> {
+        self.held.iter()
     }
 
     /// Whether a controller of this epoch is to be obeyed: not when a newer one was seen.
@@ -61,25 +69,35 @@ impl Session {
 
     /// Whether a share is news: not when it was taken already, or a newer one was.
     #[must_use]
-    pub const fn is_news(&self, share: &Share) -> bool {
-        share.epoch > self.holds.epoch
+    pub fn is_news(&self, share: &Share) -> bool {
+        share.epoch > self.holds().epoch
     }
 
     /// Takes a share from `from` on, which is later than it says when the engine had fired beyond that.
     pub fn take(&mut self, share: Share, from: RunTime) {
-        self.holds = Share { from: from.max(share.from), ..share };
+        let share = Share { from: from.max(share.from), ..share };
+        // It replaces all from its time on.
+        self.held.retain(|held| held.from < share.from);
+        self.held.push_back(share);
+        if self.held.len() > HELD {
+            self.held.pop_front();
+        }
     }
 
     /// Until when an answered heartbeat allows firing, on the agent's clock: `ttl` after it was *sent*.
     #[must_use]
-    pub const fn lease(&self, reply: LeaseReply, ttl: u64) -> Option<u64> {
-        if reply.granted && reply.share_epoch <= self.holds.epoch {
+    pub fn lease(&self, reply: LeaseReply, ttl: u64) -> Option<u64> {
+        if reply.granted && reply.share_epoch <= self.holds().epoch {
             Some(reply.sent_at.saturating_add(ttl))
         } else {
             None
         }
     }
 }
+
+/// More than are ever on their way to a session without an answer: one move, a revision, a stop, and one to spare for
+/// each. The controller takes no more than this.
+pub const HELD: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Whose every lane was, by due time.
 
 use crate::lane::{LANES, LaneSet};
-use crate::share::{SessionId, Share};
+use crate::share::SessionId;
 use crate::time::RunTime;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,26 +76,49 @@ impl History {
             .collect()
     }
 
-    /// What this history says is a session's, and is not if it holds no other share than this one.
-    pub(super) fn beyond(&self, session: SessionId, holds: &Share) -> Vec<Owned> {
-        let mut beyond: BTreeMap<(RunTime, RunTime), LaneSet> = BTreeMap::new();
-        for (lane, spans) in (0..LANES).zip(&self.lanes).filter(|(lane, _)| !holds.lanes.contains(*lane)) {
-            let ends = spans.iter().skip(1).map(|(from, _)| *from).chain([RunTime::MAX]);
-            for ((from, owner), to) in spans.iter().zip(ends) {
-                let from = holds.from.max(*from);
-                if *owner == Some(session) && from < to {
-                    beyond.entry((from, to)).or_insert_with(LaneSet::empty).insert(lane);
+    /// Writes that these lanes are nobody's from `from` until before `to`, where they are a session's: what others
+    /// have stays theirs. Adds what is written to `news`.
+    pub(super) fn take(
+        &mut self,
+        session: SessionId,
+        lanes: &LaneSet,
+        (from, to): (RunTime, RunTime),
+        news: &mut Vec<Owned>,
+    ) {
+        let mut taken: BTreeMap<(RunTime, RunTime), LaneSet> = BTreeMap::new();
+        for (lane, spans) in (0..LANES).zip(&self.lanes).filter(|(lane, _)| lanes.contains(*lane)) {
+            for (begin, end, _) in spans_of(spans).filter(|(.., owner)| *owner == Some(session)) {
+                let (begin, end) = (begin.max(from), end.min(to));
+                if begin < end {
+                    taken.entry((begin, end)).or_insert_with(LaneSet::empty).insert(lane);
                 }
             }
         }
-        let nobodys = |((from, to), lanes)| Owned { epoch: 0, owner: None, from, to, lanes };
-        beyond.into_iter().map(nobodys).collect()
+        for ((from, to), lanes) in taken {
+            let owned = Owned { epoch: 0, owner: None, from, to, lanes };
+            self.write(&owned);
+            news.push(owned);
+        }
+    }
+
+    /// From when on none of these lanes is a session's any more; `None` if none of them ever was.
+    pub(super) fn end(&self, session: SessionId, lanes: &LaneSet) -> Option<RunTime> {
+        let of = lanes.iter().flat_map(|lane| spans_of(&self.lanes[usize::from(lane)]));
+        of.filter(|(.., owner)| *owner == Some(session)).map(|(_, end, _)| end).max()
     }
 
     /// Every due time at which some lane changes hands, zero included.
     pub(super) fn changes(&self) -> BTreeSet<RunTime> {
         self.lanes.iter().flatten().map(|(from, _)| *from).collect()
     }
+}
+
+/// The spans of a lane: from, until before, whose.
+fn spans_of(
+    spans: &[(RunTime, Option<SessionId>)],
+) -> impl Iterator<Item = (RunTime, RunTime, Option<SessionId>)> {
+    let ends = spans.iter().skip(1).map(|(from, _)| *from).chain([RunTime::MAX]);
+    spans.iter().zip(ends).map(|((from, owner), to)| (*from, to, *owner))
 }
 
 #[cfg(test)]

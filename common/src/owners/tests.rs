@@ -92,7 +92,7 @@ fn who_comes_back_is_told_what_it_lost_before_it_gets_anything() {
     owners.expire(2, s(10));
     owners.set_role(2, Role::Spare);
     settle(&mut owners, s(10));
-    let fence = owners.on_return(2, &held).unwrap();
+    let fence = owners.on_return(2, &[held]).unwrap();
     assert_eq!((fence.from, fence.lanes.len(), owners.fence(2)), (s(10), 0, fence.epoch));
     assert!(!owners.clone().on_ack(2, fence.epoch, s(11)), "it fired after its lease");
     assert!(owners.on_ack(2, fence.epoch, s(10)));
@@ -112,11 +112,12 @@ fn who_expires_before_a_grant_holds_takes_nothing_from_those_before_it() {
     assert_eq!(owners_at(&owners, s(9)), [(None, 1366), (Some(2), 1365), (Some(3), 1365)].into());
     // Back, it is told that nothing is its own from 8 s on: not only from 10 s on.
     let first: LaneSet = (0..LANES).filter(|lane| owners.owner(u64::from(*lane), s(7)) == Some(1)).collect();
-    let fence = owners.on_return(1, &Share { epoch: 1, from: RunTime::ZERO, lanes: first }).unwrap();
+    let held = [Share { epoch: 1, from: RunTime::ZERO, lanes: first }];
+    let fence = owners.on_return(1, &held).unwrap();
     assert_eq!((fence.from, fence.lanes.len()), (s(8), 0));
     // It goes again without having heard so.
     owners.expire(1, s(12));
-    let fence = owners.on_return(1, &Share::nothing()).unwrap();
+    let fence = owners.on_return(1, &held).unwrap();
     assert_eq!((fence.from, fence.lanes.len()), (s(8), 0));
 }
 
@@ -129,15 +130,114 @@ fn what_was_on_its_way_when_the_connection_broke_is_settled_by_what_the_session_
     let shrunk = owners.plan(s(5));
     owners.on_ack(1, shrunk[0].1.epoch, s(5));
     let late = Share { from: s(7), ..shrunk[1].1.clone() };
-    assert_eq!(owners.on_return(2, &late), None);
+    assert_eq!(owners.on_return(2, &[late]), None);
     assert_eq!(owners_at(&owners, s(6))[&Some(2)], 2048);
     assert_eq!(owners_at(&owners, s(7))[&Some(2)], 1365);
     // A grant that never reached it.
     let grown = settle(&mut owners, s(8));
     let mut restored = owners.clone();
-    restored.on_return(3, &Share { epoch: 0, from: RunTime::ZERO, lanes: LaneSet::empty() });
+    restored.on_return(3, &[Share { epoch: 0, from: RunTime::ZERO, lanes: LaneSet::empty() }]);
     assert_eq!(owners_at(&restored, s(9)), [(None, 1365), (Some(1), 1366), (Some(2), 1365)].into());
     assert_eq!(grown.last().map(|(session, _)| *session), Some(3));
+}
+
+/// A controller that was started anew and read the journal.
+fn restored(owners: &mut Owners, sessions: u64) -> Owners {
+    let mut restored = Owners::new();
+    (1..=sessions).for_each(|session| restored.add(session, ANY));
+    owners.take_news().iter().for_each(|owned| restored.restore(owned));
+    (1..=sessions).for_each(|session| restored.set_role(session, Role::Active));
+    restored
+}
+
+#[test]
+fn the_end_of_a_lease_takes_nothing_from_others() {
+    // Session 2 gave a part of its lanes to session 3; then the controller was started anew.
+    let mut owners = dealt(2);
+    owners.add(3, ANY);
+    owners.set_role(3, Role::Active);
+    settle(&mut owners, s(5));
+    let mut restored = restored(&mut owners, 3);
+    restored.expire(2, s(10));
+    assert_eq!(owners_at(&restored, s(10)), [(None, 1365), (Some(1), 1366), (Some(3), 1365)].into());
+    assert!(restored.take_news().iter().all(|owned| owned.owner.is_none() && owned.lanes.len() == 1365));
+}
+
+#[test]
+fn a_lease_may_be_over_before_the_newest_share_holds() {
+    let mut owners = dealt(2);
+    let held = Share { epoch: 2, from: RunTime::ZERO, lanes: owners.history.held(2) };
+    owners.add(3, ANY);
+    owners.set_role(3, Role::Active);
+    let shrunk = owners.plan(s(12));
+    owners.expire(2, s(10));
+    let fence = owners.on_return(2, &[held, shrunk[1].1.clone()]).unwrap();
+    assert_eq!((fence.from, fence.lanes.len()), (s(10), 0), "from the end of the lease, not from 12 s on");
+    assert_eq!(owners_at(&owners, s(11)).get(&Some(2)), None);
+}
+
+#[test]
+fn a_return_tells_from_when_on_every_unanswered_share_was_held() {
+    let mut owners = dealt(2);
+    let first = Share { epoch: 2, from: RunTime::ZERO, lanes: owners.history.held(2) };
+    owners.expire(1, s(10));
+    owners.set_role(1, Role::Spare);
+    let grown = owners.plan(s(10)).swap_remove(0).1;
+    let stopped = owners.stop(s(14)).swap_remove(0).1;
+    // It came to hold the first only at 12 s; both answers were lost.
+    let held = [first, Share { from: s(12), ..grown }, stopped];
+    for mut owners in [owners.clone(), restored(&mut owners.clone(), 2)] {
+        owners.on_return(2, &held);
+        assert_eq!(owners_at(&owners, s(11)), [(None, 2048), (Some(2), 2048)].into());
+        assert_eq!(owners_at(&owners, s(13)), [(Some(2), LANES)].into());
+        assert_eq!(owners_at(&owners, s(14)), [(None, LANES)].into());
+    }
+}
+
+#[test]
+fn a_share_that_was_lost_on_its_way_fences_nobody() {
+    let mut owners = dealt(2);
+    let held = Share { epoch: 2, from: RunTime::ZERO, lanes: owners.history.held(2) };
+    owners.add(3, ANY);
+    owners.set_role(3, Role::Active);
+    owners.plan(s(5));
+    assert!(owners.fence(2) > held.epoch);
+    assert_eq!(owners.on_return(2, std::slice::from_ref(&held)), None);
+    assert!(owners.fence(2) <= held.epoch, "or its lease would never be renewed again");
+}
+
+#[test]
+fn nothing_moves_to_or_from_somebody_who_was_not_heard_of_since_the_controller_was_started_anew() {
+    let mut owners = dealt(3);
+    owners.expire(3, s(10));
+    let held = Share { epoch: 2, from: RunTime::ZERO, lanes: owners.history.held(2) };
+    let mut restored = restored(&mut owners, 3);
+    assert_eq!(restored.plan(s(11)), [], "nobody is back");
+    restored.on_return(2, &[held]);
+    let shares = settle(&mut restored, s(11));
+    assert!(shares.iter().all(|(session, _)| *session == 2), "{shares:?}");
+    restored.revise(s(12));
+    assert_eq!(restored.revised(), None, "session 1 may still fire under the old schedule");
+}
+
+#[test]
+fn who_has_finished_is_sent_nothing_and_counts_only_while_it_has_lanes() {
+    let mut owners = dealt(3);
+    let held = owners.history.held(3);
+    owners.set_role(3, Role::Spare);
+    settle(&mut owners, s(5));
+    owners.finish(3, owners.acked(3));
+    assert_eq!((owners.lanes(1), owners.lanes(2)), (2048, 2048));
+    assert_eq!(owners.plan(s(6)), []);
+    assert!(owners.revise(s(7)).iter().all(|(session, _)| *session != 3));
+    // A grant that was on its way when the last delta was sealed never was its own.
+    let mut owners = dealt(2);
+    owners.expire(1, s(10));
+    owners.set_role(1, Role::Spare);
+    let grown = owners.plan(s(10)).swap_remove(0).1;
+    owners.finish(2, grown.epoch - 1);
+    assert_eq!(owners_at(&owners, s(11)), [(None, 2048), (Some(2), 2048)].into());
+    assert!(owners.is_settled(2) && !held.is_empty());
 }
 
 #[test]

@@ -116,6 +116,14 @@ impl Run {
         vec![]
     }
 
+    /// Latecomers that are not ready when the run is stopped have no part in it any more.
+    pub(super) fn send_away_the_unready(&mut self) -> Vec<Order> {
+        let joined = self.members.iter().filter(|(_, member)| member.standing == Standing::Joined);
+        let joined: Vec<SessionId> = joined.map(|(session, _)| *session).collect();
+        joined.iter().for_each(|session| drop(self.forget(*session)));
+        joined.into_iter().map(Order::Dismiss).collect()
+    }
+
     /// Who goes before the start was never there: whoever is left waits for another.
     fn drop_out(&mut self, session: SessionId, now: Now) -> Vec<Order> {
         self.forget(session);
@@ -165,7 +173,7 @@ impl Run {
         let why = member.trouble.clone().unwrap_or_else(silence);
         let name = member.name.clone();
         self.owners.expire(session, from);
-        self.owners.set_role(session, if on_loss == OnLoss::Continue { Role::Missed } else { Role::Spare });
+        self.owners.set_role(session, self.role_of_the_lost());
         let mut orders = vec![Order::Tell(Event::Lost(session, from, why.clone()))];
         if on_loss == OnLoss::Abort {
             orders.extend(self.drain(Ending::AgentLost(format!("agent {name} was lost: {why}")), now));
@@ -176,17 +184,19 @@ impl Run {
     /// Whether a session that was cut off may go on where it was.
     #[must_use]
     pub fn may_return(&self, session: SessionId) -> bool {
-        let open = |member: &Member| member.standing == Standing::Ready && !member.broken;
+        let open = |member: &Member| {
+            matches!(member.standing, Standing::Ready | Standing::Finished) && !member.broken
+        };
         matches!(self.state, State::Running | State::Draining) && self.members.get(&session).is_some_and(open)
     }
 
-    pub(super) fn on_back(&mut self, session: SessionId, holds: &Share, now: Now) -> Vec<Order> {
+    pub(super) fn on_back(&mut self, session: SessionId, held: &[Share], now: Now) -> Vec<Order> {
         self.heard(session, now);
         let Some(member) = self.members.get_mut(&session) else { return vec![] };
         member.trouble = None;
         let missed = member.missed.take().is_some();
         let mut orders = vec![];
-        if let Some(share) = self.owners.on_return(session, holds) {
+        if let Some(share) = self.owners.on_return(session, held) {
             let stopped = self.state == State::Draining;
             orders.push(if stopped { Order::Stop(session, share) } else { Order::Share(session, share) });
         }
@@ -241,10 +251,16 @@ impl Run {
             // It drains already and ends by itself.
             State::Draining | State::Over => return vec![],
         }
-        if let Some(member) = self.members.get_mut(&session) {
-            member.leaving.get_or_insert(Leaving::Asked(why));
-            self.owners.set_role(session, Role::Spare);
+        let Some(member) = self.members.get_mut(&session) else { return vec![] };
+        if member.standing == Standing::Joined {
+            self.forget(session);
+            return vec![Order::Dismiss(session)];
         }
+        if member.standing == Standing::Finished {
+            return vec![Order::Dismiss(session)];
+        }
+        member.leaving.get_or_insert(Leaving::Asked(why));
+        self.owners.set_role(session, Role::Spare);
         vec![]
     }
 
@@ -268,12 +284,12 @@ impl Run {
         self.heard(session, now);
         let Some(member) = self.members.get_mut(&session) else { return vec![] };
         member.standing = Standing::Finished;
+        self.owners.finish(session, self.owners.acked(session));
         if let Some(Leaving::Drains(why)) = &member.leaving {
             // It answers nothing any more.
             self.owners.remove(session);
             return vec![Order::Tell(Event::Left(session, why.clone())), Order::Dismiss(session)];
         }
-        self.owners.set_role(session, Role::Done);
         vec![]
     }
 }

@@ -169,7 +169,7 @@ fn a_silent_agents_lanes_go_to_the_others_when_its_lease_ends() {
     assert!(matches!(&orders[1], Order::Tell(Event::Lost(1, _, why)) if why == "connection reset"));
     // Back with its books, it is told first what it lost, and then gets lanes again.
     let mine = Share { epoch: 1, from: RunTime::ZERO, lanes: crate::lane::LaneSet::all() };
-    let back = words(&obey(&mut run, Fact::Back(1, mine), s(12)));
+    let back = words(&obey(&mut run, Fact::Back(1, vec![mine]), s(12)));
     assert_eq!(&back[..4], ["share 1: 0 from 5.400000000s", "start 1", "readmit 1", "Returned 1)"]);
     assert_eq!(&back[4..], ["share 2: 2048 from 7.400000000s", "share 1: 2048 from 7.400000000s"]);
 }
@@ -191,7 +191,7 @@ fn an_agent_that_is_lost_three_times_in_a_minute_stays_spare() {
     let mut last = vec![];
     for round in 0..3 {
         last = obey(&mut run, Fact::Withdrawn(1, s(6 + round)), s(6 + round));
-        last.extend(obey(&mut run, Fact::Back(1, Share::nothing()), s(6 + round)));
+        last.extend(obey(&mut run, Fact::Back(1, vec![Share::nothing()]), s(6 + round)));
     }
     assert!(words(&last).contains(&"Spare 1)".into()), "{last:?}");
     assert_eq!(run.owners().lanes(1), 0);
@@ -210,6 +210,39 @@ fn a_latecomer_gets_its_part_and_a_leaver_hands_its_over() {
     assert_eq!(told.last().map(String::as_str), Some("stop 2"));
     assert_eq!(words(&obey(&mut run, Fact::Finished(2), s(9))), ["Left 2", "dismiss 2"]);
     assert_eq!((run.state(), run.owners().lanes(2)), (State::Running, 0));
+}
+
+#[test]
+fn a_controller_that_comes_back_takes_nothing_from_anybody() {
+    let mut before = started(OnLoss::Rebalance);
+    let mut owners = Owners::new();
+    (1..=2).for_each(|session| owners.add(session, ANY));
+    before.owners_mut().take_news().iter().for_each(|owned| owners.restore(owned));
+    let mut run = run(OnLoss::Rebalance);
+    run.resume(s(5), (1..=2).map(|session| (session, format!("a{session}"), ANY, false)), owners, s(7));
+    assert_eq!(run.on(Fact::Tick, s(7)), []);
+    let mine = Share {
+        epoch: 1,
+        from: RunTime::ZERO,
+        lanes: crate::lane::deal(&[1, 1], &crate::lane::LaneSet::all()).swap_remove(0),
+    };
+    assert_eq!(words(&run.on(Fact::Back(1, vec![mine]), s(8))), ["start 1", "readmit 1"]);
+    let orders = alive(&mut run, 1, 8..12);
+    assert_eq!(
+        words(&orders)[..2],
+        ["withdraw 2", "Lost 2"],
+        "who does not come back loses its lanes as ever"
+    );
+}
+
+#[test]
+fn a_latecomer_that_is_not_ready_when_the_run_is_stopped_is_sent_away() {
+    let mut run = started(OnLoss::Rebalance);
+    let orders = feed(&mut run, &[(6, joined(3)), (7, Fact::Stopped), (8, Fact::Ready(3))]);
+    assert_eq!(words(&orders[1]), ["dismiss 3", "stop 1", "stop 2"]);
+    assert_eq!(orders[2], []);
+    let orders = feed(&mut run, &[(9, Fact::Finished(1)), (9, Fact::Finished(2))]);
+    assert_eq!(orders[1], [Order::Close(Ending::Stopped)]);
 }
 
 #[test]
@@ -255,7 +288,7 @@ fn any_fact() -> impl Strategy<Value = Fact> {
         session.clone().prop_map(Fact::Alive),
         session.clone().prop_map(Fact::Finished),
         session.clone().prop_map(|n| Fact::Away(n, "gone".into())),
-        session.clone().prop_map(|n| Fact::Back(n, Share::nothing())),
+        session.clone().prop_map(|n| Fact::Back(n, vec![Share::nothing()])),
         session.clone().prop_map(|n| Fact::Broken(n, "sums".into())),
         session.prop_map(|n| Fact::Leaves(n, "once".into())),
         Just(Fact::Interrupted),

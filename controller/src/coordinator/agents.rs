@@ -80,7 +80,10 @@ impl<W: Watcher> Coordinator<W> {
     fn on_resume(&mut self, hello: &v1::Hello, down: &Orders) -> Option<Joined> {
         let resume = hello.resume.as_ref().filter(|resume| resume.run_id == self.run_id)?;
         let session = resume.session_id;
-        let (holds, _) = resume.holds.as_ref().and_then(proto::share::from_wire)?;
+        let held = resume.held.iter().map(|share| proto::share::from_wire(share).map(|(share, _)| share));
+        let held = held
+            .collect::<Option<Vec<_>>>()
+            .filter(|held| (1..=common::session::HELD).contains(&held.len()))?;
         let own = self.sessions.get(session).filter(|own| own.instance == hello.instance_id)?;
         if !self.run.may_return(session) {
             return None;
@@ -89,7 +92,7 @@ impl<W: Watcher> Coordinator<W> {
         let joined = self.sessions.resume(session, hello, down.clone(), self.books.last_applied(session));
         self.send(session, Down::Welcome(joined.welcome));
         self.watcher.on_line(&format!("agent {name} is back"));
-        self.take(Fact::Back(session, holds));
+        self.take(Fact::Back(session, held));
         Some(joined)
     }
 

@@ -77,9 +77,10 @@ pub struct Resume {
     /// The run it belongs to.
     #[prost(string, tag = "4")]
     pub run_id: ::prost::alloc::string::String,
-    /// The share it holds, and from which due time on it really does.
-    #[prost(message, optional, tag = "5")]
-    pub holds: ::core::option::Option<Share>,
+    /// The newest shares that it took, oldest first, each with the due time from which on it really held it; the last
+    /// one is the share it holds. At least as many as may have gone without an answer; at most 8.
+    #[prost(message, repeated, tag = "5")]
+    pub held: ::prost::alloc::vec::Vec<Share>,
 }
 /// Sent every Welcome.heartbeat_ms; answered by a Lease.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
