@@ -167,7 +167,7 @@ impl Agent {
         self.heard = self.clock.at(at.now);
         match packet {
             Packet::Welcome { epoch, session, resumed, last_applied } => {
-                self.on_welcome(epoch, session, resumed, last_applied, at);
+                self.on_welcome((epoch, session), resumed, last_applied, at);
             }
             Packet::Assign { command, share } => {
                 (self.member, self.assigned) = (None, Some((command, share)));
@@ -188,7 +188,7 @@ impl Agent {
         }
     }
 
-    fn on_welcome(&mut self, epoch: u64, session: SessionId, resumed: bool, last: u64, at: &mut At<'_>) {
+    fn on_welcome(&mut self, (epoch, session): (u64, SessionId), resumed: bool, last: u64, at: &mut At<'_>) {
         let mut unacked: Vec<Arc<Delta>> = vec![];
         if let Some(member) = &mut self.member {
             if !member.session.obeys(epoch) {
@@ -247,14 +247,14 @@ impl Agent {
         if member.session.is_news(&share) {
             let tables = revised(&member.tables, revisions);
             // Whoever has sealed the last delta resolves nothing any more.
-            let earliest = if member.fin && !share.lanes.is_empty() {
+            let earliest = if member.fin && !share.lanes.is_empty() && at.script.sabotage != Sabotage::TakesAfterLast {
                 tables.iter().map(Timetable::end).max()
             } else {
                 None
             };
             let earliest =
                 earliest.map_or(share.from, |end| share.from.max(end + std::time::Duration::from_nanos(1)));
-            let from = member.engine.adopt(earliest, &share.lanes, &tables, last, at);
+            let from = member.engine.adopt((earliest, &share.lanes), &tables, last, at);
             member.session.take(share, from);
         }
         let Share { epoch, from, .. } = *member.session.holds();

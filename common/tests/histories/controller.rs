@@ -7,11 +7,14 @@ use crate::journal::{Journal, Record};
 use crate::script::{Sabotage, Script};
 use crate::wire::{Conn, Packet, Resume, Revision};
 use common::delta::{Delta, Inbox, Receipt};
-use common::run::{Ending, Event, Fact, Now, Order, Run, SessionId, State};
+use common::run::{Fact, Now, Run, SessionId, State};
 use common::session::LeaseReply;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+mod desk;
+mod orders;
 
 /// What waits in the coordinator's queue.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ pub(crate) enum Timer {
     Commit,
     Feed(Note),
     /// A message that sabotage holds back.
-    Late(Conn, Packet),
+    Late(Conn, Box<Packet>),
 }
 
 #[derive(Debug, Default)]
@@ -137,6 +140,7 @@ impl Controller {
     }
 
     fn restore(&mut self, zero_at: u64, at: &mut At<'_>) {
+        at.check.saw("controller restarted");
         let restored = crate::restore::Restored::of(at.journal);
         // Whatever was granted was granted before now.
         let until = at.local() + at.script.timers.lease_ttl + at.script.margin;
@@ -165,7 +169,7 @@ impl Controller {
                 at.out.timers.push((at.now + 100 * MS, Timer::Tick));
             }
             Timer::Commit => self.on_commit(at),
-            Timer::Late(conn, packet) => at.out.sends.push((conn, packet)),
+            Timer::Late(conn, packet) => at.out.sends.push((conn, *packet)),
             Timer::Feed(note) => self.on_note(note, at),
         }
     }
@@ -252,7 +256,8 @@ impl Controller {
     }
 
     fn on_hello(&mut self, agent: usize, conn: Conn, resume: Option<Resume>, at: &mut At<'_>) {
-        if self.session_of.range(conn..).any(|(own, _)| own >> 40 == conn >> 40) {
+        let newer = self.session_of.range(conn..).any(|(own, _)| own >> 40 == conn >> 40);
+        if newer && at.script.sabotage != Sabotage::OlderStream {
             // A newer stream of this agent came faster than this one.
             return at.out.sends.push((conn, Packet::Hangup));
         }
@@ -303,7 +308,8 @@ impl Controller {
         if self.conns.get(&session) != Some(&conn) {
             return;
         }
-        if delta.share_epoch > self.run.owners().acked(session) {
+        let answered = delta.share_epoch <= self.run.owners().acked(session);
+        if !answered && at.script.sabotage != Sabotage::BooksBeforeAnswer {
             // Two streams: the answer to the share under which it was sealed must come first.
             return self.early.push_back((conn, session, Arc::clone(delta)));
         }
@@ -324,158 +330,6 @@ impl Controller {
         }
     }
 
-    /// Takes a fact and carries out what is ordered, and what follows from that.
-    pub(crate) fn obey(&mut self, fact: Fact, at: &mut At<'_>) {
-        let mut facts = VecDeque::from([fact]);
-        while let Some(fact) = facts.pop_front() {
-            if !matches!(fact, Fact::Tick | Fact::Alive(_)) {
-                at.check.note(at.now, || format!("controller: {fact:x?}"));
-            }
-            match fact {
-                Fact::Ready(session) => self.append(Record::Ready(session), at),
-                Fact::Back(session, _) => self.append(Record::Returned(session), at),
-                _ => {}
-            }
-            let before = self.run.state();
-            let orders = self.run.on(fact, at.local());
-            if orders.iter().any(|order| matches!(order, Order::Assign(_, share) if share.epoch > 0)) {
-                self.append(Record::Dealt, at);
-            }
-            let news = self.run.owners_mut().take_news();
-            if !news.is_empty() {
-                self.append(Record::Owned(news), at);
-            }
-            if before == State::Running && self.run.state() == State::Draining {
-                self.append(Record::Draining, at);
-            }
-            for order in orders {
-                at.check.saw(order_name(&order));
-                at.check.note(at.now, || format!("controller:     {order:x?}"));
-                self.carry_out(order, &mut facts, at);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, order: Order, facts: &mut VecDeque<Fact>, at: &mut At<'_>) {
-        match order {
-            Order::Assign(session, share) => {
-                self.grants.entry(session).or_default().on = true;
-                self.commands += 1;
-                self.assigned.insert(session, self.commands);
-                self.post(session, Packet::Assign { command: self.commands, share }, at);
-            }
-            Order::Start(session, zero_at) => {
-                let zero_at = u64::try_from(zero_at.as_nanos()).expect("a clock");
-                self.append(Record::Started(zero_at), at);
-                self.post(session, Packet::Start(zero_at), at);
-            }
-            Order::Share(session, share) | Order::Stop(session, share)
-                if at.script.sabotage == Sabotage::GrowEarly
-                    && self.run.owners().fence(session) == share.epoch =>
-            {
-                facts.push_back(Fact::Holds { session, epoch: share.epoch, from: share.from });
-                let last = self.run.state() == State::Draining;
-                let packet = Packet::Share { share, revisions: self.revisions.clone(), last };
-                let late = at.now + self.chance.between(700, 1_500) * MS;
-                at.out.timers.extend(self.conns.get(&session).map(|conn| (late, Timer::Late(*conn, packet))));
-            }
-            Order::Share(session, share) => {
-                let packet = Packet::Share { share, revisions: self.revisions.clone(), last: false };
-                self.post(session, packet, at);
-            }
-            Order::Stop(session, share) => {
-                let packet = Packet::Share { share, revisions: self.revisions.clone(), last: true };
-                self.post(session, packet, at);
-            }
-            Order::Abort => {
-                for session in self.conns.keys().copied().collect::<Vec<_>>() {
-                    self.post(session, Packet::Abort, at);
-                }
-            }
-            Order::Withdraw { session, force } => facts.push_back(self.withdraw(session, force, at)),
-            Order::Readmit(session) => {
-                self.grants.entry(session).or_default().on = true;
-                self.ended.remove(&session);
-            }
-            Order::Dismiss(session) => self.post(session, Packet::Release, at),
-            Order::Revised(from) => {
-                let revision = Revision { at: from, milli: self.wish };
-                self.revisions.push(revision);
-                self.append(Record::Revised(revision), at);
-            }
-            Order::Tell(Event::Lost(session, from, _)) => self.append(Record::Expired(session, from), at),
-            Order::Tell(Event::FiredBeyondLease(session)) => {
-                at.check.fail(Promise::Accused, at.now, || format!("{session:x} fired beyond its lease"));
-            }
-            Order::Tell(_) => {}
-            Order::Close(ending) => {
-                self.append(Record::Closed(ending), at);
-                for session in self.conns.keys().copied().collect::<Vec<_>>() {
-                    self.post(session, Packet::Release, at);
-                }
-            }
-        }
-    }
-
-    /// Ends a lease unless it was renewed lately, and then also the stream: its agent has to come back.
-    fn withdraw(&mut self, session: SessionId, force: bool, at: &mut At<'_>) -> Fact {
-        let now = at.local();
-        let grant = self.grants.entry(session).or_default();
-        if !force && grant.until > now + at.script.timers.withdraw_early + at.script.margin {
-            return Fact::Alive(session);
-        }
-        grant.on = false;
-        let until = if at.script.sabotage == Sabotage::NoWait { now } else { grant.until };
-        self.ended.insert(session, until);
-        if let Some(conn) = self.conns.remove(&session) {
-            at.out.sends.push((conn, Packet::Hangup));
-        }
-        Fact::Withdrawn(session, until)
-    }
-
-    fn append(&mut self, record: Record, at: &mut At<'_>) {
-        self.volatile.push_back(record);
-        self.appended += 1;
-        self.commit_soon(at);
-    }
-
-    fn commit_soon(&mut self, at: &mut At<'_>) {
-        if self.committing.is_none() && self.durable < self.appended {
-            self.committing = Some(self.appended);
-            at.out.timers.push((at.now + 1 + self.chance.below(at.script.commit), Timer::Commit));
-        }
-    }
-
-    fn on_commit(&mut self, at: &mut At<'_>) {
-        let upto = self.committing.take().unwrap_or(self.durable);
-        while self.durable < upto {
-            let record = self.volatile.pop_front().expect("what was appended");
-            self.closed |= matches!(record, Record::Closed(_));
-            at.journal.records.push(record);
-            self.durable += 1;
-        }
-        while let Some((_, conn, packet)) = self.waiting.pop_front_if(|(number, ..)| *number <= self.durable)
-        {
-            at.out.sends.push((conn, packet));
-        }
-        self.commit_soon(at);
-    }
-
-    fn post(&mut self, session: SessionId, packet: Packet, at: &mut At<'_>) {
-        if let Some(conn) = self.conns.get(&session).copied() {
-            self.post_to(conn, packet, at);
-        }
-    }
-
-    /// Sends when everything that was written so far is durable.
-    fn post_to(&mut self, conn: Conn, packet: Packet, at: &mut At<'_>) {
-        if self.durable < self.appended && at.script.sabotage != Sabotage::NotDurable {
-            self.waiting.push_back((self.appended, conn, packet));
-        } else {
-            at.out.sends.push((conn, packet));
-        }
-    }
-
     /// The tallies that were applied, by session, and whether the session's last delta is among them.
     pub(crate) fn applied(&self, session: SessionId) -> u64 {
         let tallies = self.inboxes.get(&session).map(Inbox::tallies).unwrap_or_default();
@@ -484,33 +338,5 @@ impl Controller {
 
     pub(crate) fn revisions(&self) -> &[Revision] {
         &self.revisions
-    }
-}
-
-/// What a history saw, for the count of what the histories cover.
-fn order_name(order: &Order) -> &'static str {
-    match order {
-        Order::Assign(..) => "assign",
-        Order::Start(..) => "start",
-        Order::Share(..) => "share",
-        Order::Stop(..) => "stop",
-        Order::Abort => "abort",
-        Order::Withdraw { .. } => "withdraw",
-        Order::Readmit(_) => "readmit",
-        Order::Dismiss(_) => "dismiss",
-        Order::Revised(_) => "revised",
-        Order::Tell(Event::Lost(..)) => "lost",
-        Order::Tell(Event::Returned(_)) => "returned",
-        Order::Tell(Event::JoinedLate(_)) => "joined late",
-        Order::Tell(Event::Left(..)) => "left",
-        Order::Tell(Event::FiredBeyondLease(_)) => "fired beyond lease",
-        Order::Tell(Event::Spare(_)) => "spare",
-        Order::Close(Ending::Completed) => "completed",
-        Order::Close(Ending::Interrupted) => "interrupted",
-        Order::Close(Ending::Aborted) => "aborted",
-        Order::Close(Ending::Stopped) => "stopped",
-        Order::Close(Ending::AgentLost(_)) => "agent lost",
-        Order::Close(Ending::StoreFailed(_)) => "store failed",
-        Order::Close(Ending::NotStarted(_)) => "not started",
     }
 }

@@ -91,8 +91,7 @@ impl Engine {
     /// All threads hold, then all switch; returns from when on.
     pub(crate) fn adopt(
         &mut self,
-        from: RunTime,
-        lanes: &LaneSet,
+        (from, lanes): (RunTime, &LaneSet),
         tables: &[Timetable],
         last: bool,
         at: &mut At<'_>,

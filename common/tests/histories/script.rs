@@ -24,6 +24,14 @@ pub(crate) enum Sabotage {
     NoFence,
     /// The same, but only the agent does not look: the controller still does.
     NoFenceAtAgent,
+    /// What one step writes about the lanes may become durable in parts.
+    TornStep,
+    /// An agent takes lanes though it has sealed its last delta.
+    TakesAfterLast,
+    /// A delta is booked before the answer to the share under which it was sealed.
+    BooksBeforeAnswer,
+    /// Of two streams of an agent, the one that comes last counts, not the one that was opened last.
+    OlderStream,
     /// Shares leave the controller before the records of them are durable.
     NotDurable,
 }
@@ -114,7 +122,10 @@ impl Script {
             service: chance.between(1, 60) * MS,
             delay: [MS, 10 * MS, 60 * MS][chance.below(3) as usize],
             stutter: if peaceful { 1_000_000 } else { [1_000_000, 50, 10][chance.below(3) as usize] },
-            commit: chance.between(1, if sabotage == Sabotage::NotDurable { 400 } else { 40 }) * MS,
+            commit: chance.between(
+                1,
+                if matches!(sabotage, Sabotage::NotDurable | Sabotage::NoFence) { 400 } else { 40 },
+            ) * MS,
             faults: vec![],
             calm: 0,
         };

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[derive(Clone, Debug)]
 enum Event {
-    Arrive { agent: usize, conn: Conn, way: Way, packet: Packet },
+    Arrive { agent: usize, conn: Conn, way: Way, packet: Box<Packet> },
     Agent { agent: usize, life: u64, timer: agent::Timer },
     Controller { boot: u64, timer: controller::Timer },
     Fault(Fault),
@@ -123,10 +123,10 @@ impl World {
             return self.processes[process].backlog.push_back(event);
         }
         match event {
-            Event::Arrive { agent, conn, way: Way::Up, packet } => self.arrive_up(agent, conn, packet),
+            Event::Arrive { agent, conn, way: Way::Up, packet } => self.arrive_up(agent, conn, *packet),
             Event::Arrive { agent, conn, way: Way::Down, packet } => {
                 self.check.note(self.now, || format!("agent {agent}: {packet:x?}"));
-                self.with_agent(agent, |own, at| own.on_packet(conn, packet, at));
+                self.with_agent(agent, |own, at| own.on_packet(conn, *packet, at));
             }
             Event::Agent { agent, life, timer } if life == self.lives[agent] => {
                 self.with_agent(agent, |own, at| own.on_timer(timer, at));
@@ -218,7 +218,7 @@ impl World {
         let last = self.last.entry((conn, packet.channel(), way)).or_default();
         *last = (self.now + delay).max(*last + 1);
         let at = *last;
-        self.schedule(at, Event::Arrive { agent, conn, way, packet });
+        self.schedule(at, Event::Arrive { agent, conn, way, packet: Box::new(packet) });
     }
 
     fn strike(&mut self, fault: Fault) {
@@ -294,7 +294,7 @@ impl World {
         self.queue.retain(|_, event| !is_cut(event));
         for way in [Way::Up, Way::Down] {
             let at = self.now + self.chance.below(400 * MS);
-            self.schedule(at, Event::Arrive { agent, conn, way, packet: Packet::Hangup });
+            self.schedule(at, Event::Arrive { agent, conn, way, packet: Box::new(Packet::Hangup) });
         }
     }
 
