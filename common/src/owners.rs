@@ -15,18 +15,22 @@
 //! The planner is level-triggered: [`Owners::plan`] compares what everybody holds with what they should hold and
 //! sends at most one share to each holder that has none on its way. Calling it again is always right.
 
-use crate::lane::{LaneSet, deal};
+use crate::lane::LaneSet;
 use crate::share::{SessionId, Share};
 use crate::time::RunTime;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 mod account;
 mod history;
 mod quota;
+mod holder;
+mod planner;
 
 pub use account::{Account, Accounts};
 use history::History;
 pub use history::Owned;
+use holder::Holder;
+use planner::hand_out;
 pub use quota::Claim;
 use quota::quotas;
 
@@ -55,36 +59,6 @@ pub enum Role {
     Spare,
     /// It is through with its lanes and keeps them.
     Done,
-}
-
-#[derive(Clone, Debug)]
-struct Holder {
-    claim: Claim,
-    role: Role,
-    /// What it holds once everything that was sent to it holds.
-    lanes: LaneSet,
-    /// Shares without an answer, oldest first.
-    pending: VecDeque<Pending>,
-    /// From when on its newest share holds.
-    from: RunTime,
-    /// The newest share that took lanes: without it no lease counts.
-    fence: u32,
-    /// The newest share that it has answered.
-    acked: u32,
-    /// The controller was started anew and has not heard from it: it may hold more than is known.
-    away: bool,
-    /// Its lease is over: nothing due from here on is fired by it.
-    over: Option<RunTime>,
-    /// What it was granted last: epoch, from, lanes.
-    gained: Option<(u32, RunTime, LaneSet)>,
-}
-
-#[derive(Clone, Debug)]
-struct Pending {
-    share: Share,
-    lost: LaneSet,
-    /// It tells a session whose lease was over so: holding it only later means to have fired without a lease.
-    strict: bool,
 }
 
 /// The schedule is being changed: nobody holds anything from some due time on, until all have said so.
@@ -347,168 +321,6 @@ impl Owners {
             holder.away = true;
         }
     }
-
-    /// How many lanes everybody should hold; only those count who are to get some.
-    fn wanted(&self) -> BTreeMap<SessionId, u16> {
-        let counts = |holder: &Holder| match holder.role {
-            Role::Active | Role::Missed => true,
-            Role::Done => !holder.lanes.is_empty(),
-            Role::Spare => false,
-        };
-        let claims = self.holders.iter().filter(|(_, holder)| counts(holder));
-        let (sessions, claims): (Vec<_>, Vec<_>) = claims.map(|(s, holder)| (*s, holder.claim)).unzip();
-        sessions.into_iter().zip(quotas(&claims)).collect()
-    }
-
-    /// Takes lanes from those who have too many, if somebody is to get them, and from those who get none.
-    fn shrink(&mut self, wanted: &BTreeMap<SessionId, u16>, from: RunTime) -> Shares {
-        let active = |(_, holder): &(&SessionId, &Holder)| holder.role == Role::Active;
-        let missing = |(session, holder): (&SessionId, &Holder)| {
-            usize::from(wanted[session].saturating_sub(holder.lanes.len()))
-        };
-        let missing: usize = self.holders.iter().filter(active).map(missing).sum();
-        let coming = self.holders.values().flat_map(|holder| &holder.pending);
-        let coming: usize = coming.map(|pending| usize::from(pending.lost.len())).sum();
-        let free: usize = self.history.free().values().map(|lanes| usize::from(lanes.len())).sum();
-        let needed = missing > free + coming;
-        let mut shares = vec![];
-        for (session, holder) in &mut self.holders {
-            let keep = match holder.role {
-                Role::Active if needed => wanted[session].min(holder.lanes.len()),
-                Role::Spare => 0,
-                Role::Active | Role::Missed | Role::Done => continue,
-            };
-            let excess = holder.lanes.len() - keep;
-            if excess > 0 && holder.pending.is_empty() && holder.is_here() {
-                let lost = hand_out(&holder.lanes, &[u32::from(excess)]).swap_remove(0);
-                self.epoch += 1;
-                shares.push((*session, holder.shrink(self.epoch, from, lost)));
-            }
-        }
-        shares
-    }
-
-    /// Hands free lanes to those who have too few: to each at most one share, and in one share only lanes that are
-    /// free from the same due time on.
-    fn grow(&mut self, wanted: &BTreeMap<SessionId, u16>) -> Shares {
-        let mut shares = vec![];
-        for (from, lanes) in self.history.free() {
-            let room = |(session, holder): (&SessionId, &Holder)| {
-                let open = holder.role == Role::Active && holder.pending.is_empty() && holder.is_here();
-                let room = if open { wanted[session].saturating_sub(holder.lanes.len()) } else { 0 };
-                (*session, u32::from(room))
-            };
-            let (sessions, room): (Vec<_>, Vec<_>) = self.holders.iter().map(room).unzip();
-            for (session, gained) in sessions.into_iter().zip(hand_out(&lanes, &room)) {
-                if !gained.is_empty() {
-                    shares.push((session, self.grow_one(session, from, gained)));
-                }
-            }
-        }
-        shares
-    }
-
-    /// Grants free lanes to a session.
-    fn grow_one(&mut self, session: SessionId, from: RunTime, gained: LaneSet) -> Share {
-        self.epoch += 1;
-        let Some(holder) = self.holders.get_mut(&session) else {
-            return Share { epoch: self.epoch, from, lanes: LaneSet::empty() };
-        };
-        let share = holder.grow(self.epoch, from, &gained);
-        let owned = Owned {
-            epoch: share.epoch,
-            owner: Some(session),
-            from: share.from,
-            to: RunTime::MAX,
-            lanes: gained,
-        };
-        self.history.write(&owned);
-        self.news.push(owned);
-        share
-    }
-
-    fn take_all(&mut self, from: RunTime) -> Shares {
-        let mut shares = vec![];
-        for (session, holder) in self.holders.iter_mut().filter(|(_, holder)| holder.is_here()) {
-            self.epoch += 1;
-            let lost = holder.lanes.clone();
-            shares.push((*session, holder.shrink(self.epoch, from, lost)));
-        }
-        shares
-    }
-
-    /// Once nobody holds anything, gives everybody back what they had, under the new schedule.
-    fn finish_revision(&mut self) -> Shares {
-        let Some(from) = self.revised() else { return vec![] };
-        let before = self.revising.take().map(|revising| revising.before).unwrap_or_default();
-        let stays = |session: &SessionId| {
-            self.holders.get(session).is_some_and(|own| own.is_here() && own.role == Role::Active)
-        };
-        let back: Vec<_> =
-            before.into_iter().filter(|(session, lanes)| stays(session) && !lanes.is_empty()).collect();
-        back.into_iter().map(|(session, lanes)| (session, self.grow_one(session, from, lanes))).collect()
-    }
-}
-
-impl Holder {
-    fn new(claim: Claim) -> Self {
-        Self {
-            claim,
-            role: Role::Spare,
-            lanes: LaneSet::empty(),
-            pending: VecDeque::new(),
-            from: RunTime::ZERO,
-            fence: 0,
-            acked: 0,
-            away: false,
-            over: None,
-            gained: None,
-        }
-    }
-
-    /// Whether it may hold a lease and listens.
-    fn is_here(&self) -> bool {
-        self.over.is_none() && !self.away && self.role != Role::Done
-    }
-
-    fn shrink(&mut self, epoch: u32, from: RunTime, lost: LaneSet) -> Share {
-        self.lanes.part(&lost);
-        self.fence = epoch;
-        let share = Share { epoch, from: from.max(self.from), lanes: self.lanes.clone() };
-        self.from = share.from;
-        self.pending.push_back(Pending { share: share.clone(), lost, strict: false });
-        share
-    }
-
-    /// Tells who was away from when on it has nothing. That may be before its newest share holds: it had that share
-    /// before its lease was over, and came to fire nothing under it.
-    fn fence(&mut self, epoch: u32, from: RunTime) -> Share {
-        self.from = from;
-        let lost = self.lanes.clone();
-        let share = self.shrink(epoch, from, lost);
-        self.pending.iter_mut().for_each(|pending| pending.strict = true);
-        share
-    }
-
-    fn grow(&mut self, epoch: u32, from: RunTime, gained: &LaneSet) -> Share {
-        self.lanes.join(gained);
-        // A share replaces all from its time on, so it must not reach behind an earlier one.
-        let share = Share { epoch, from: from.max(self.from), lanes: self.lanes.clone() };
-        self.from = share.from;
-        self.gained = Some((epoch, share.from, gained.clone()));
-        let lost = LaneSet::empty();
-        self.pending.push_back(Pending { share: share.clone(), lost, strict: false });
-        share
-    }
-}
-
-/// Deals `lanes` round the ring, at most `room[n]` lanes to owner n; the rest stays nobody's.
-fn hand_out(lanes: &LaneSet, room: &[u32]) -> Vec<LaneSet> {
-    let sum: u32 = room.iter().sum();
-    let nobody = u32::from(lanes.len()).saturating_sub(sum);
-    let mut hands = deal(&[room, &[nobody]].concat(), lanes);
-    hands.pop();
-    hands
 }
 
 #[cfg(test)]

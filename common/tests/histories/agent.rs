@@ -247,11 +247,12 @@ impl Agent {
         if member.session.is_news(&share) {
             let tables = revised(&member.tables, revisions);
             // Whoever has sealed the last delta resolves nothing any more.
-            let earliest = if member.fin && !share.lanes.is_empty() && at.script.sabotage != Sabotage::TakesAfterLast {
-                tables.iter().map(Timetable::end).max()
-            } else {
-                None
-            };
+            let earliest =
+                if member.fin && !share.lanes.is_empty() && at.script.sabotage != Sabotage::TakesAfterLast {
+                    tables.iter().map(Timetable::end).max()
+                } else {
+                    None
+                };
             let earliest =
                 earliest.map_or(share.from, |end| share.from.max(end + std::time::Duration::from_nanos(1)));
             let from = member.engine.adopt((earliest, &share.lanes), &tables, last, at);
