@@ -102,8 +102,8 @@ impl Cluster {
     }
 
     /// Kills the controller; the cluster goes on with what [`Self::resume`] starts.
-    pub(crate) fn kill_controller(&self) {
-        self.controller.signal(rustix::process::Signal::KILL);
+    pub(crate) fn kill_controller(&mut self) {
+        self.controller.kill();
     }
 
     /// Starts a controller in place of the one that was killed, at the same address.

@@ -93,6 +93,11 @@ impl Program {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Kills the program and waits until it is gone, with all that it held.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).unwrap();
+    }
+
     /// Waits until the program has ended by itself.
     pub(crate) fn end(mut self) -> Ended {
         let said = self.stderr.wait(|said| said.ended);

@@ -22,9 +22,13 @@ fn the_others_fire_a_killed_agents_lanes_when_its_lease_is_over() {
     assert_eq!((lost.agent.as_deref(), lost.unknown), (Some("a2"), books.unknown));
     assert!(lost.missing >= books.unknown, "{lost:?}");
     assert!((lost.from_s - killed.as_secs_f64()).abs() < 1.0, "{lost:?} at {killed:?}");
-    // The first to miss is due after the kill, the last before the end of the lease and a moment.
+    // The first to miss was not sent before the kill, the last is due before the end of the lease and a moment.
     let lost: Vec<u64> = missing(&seen, ms(0), s(6));
-    assert_eq!(lost, missing(&seen, killed, killed + s(1) + ms(500)), "killed at {killed:?}");
+    assert_eq!(
+        lost,
+        missing(&seen, killed.saturating_sub(BEHIND), killed + s(1) + ms(500)),
+        "killed at {killed:?}"
+    );
     assert!(!lost.is_empty());
 }
 
@@ -93,3 +97,6 @@ fn an_agent_that_is_started_again_takes_part_again() {
     assert_eq!(missing(&seen, s(4), s(6)), [0; 0]);
     assert!(run.agents.iter().all(|agent| agent.code == Some(0)), "{:?}", run.agents);
 }
+
+/// A busy machine may be so much behind.
+const BEHIND: Duration = ms(800);
