@@ -70,6 +70,7 @@ pub(super) fn accounts(case: &Case<'_>) -> Finding {
     for (number, session) in &store.sessions {
         for (scenario, lost) in lost.iter_mut().enumerate() {
             let (owned, resolved) = (session.owned[scenario], session.tally(scenario).resolved());
+            let resolved = resolved + session.without_lease(scenario);
             let right = if session.finished { owned == resolved } else { owned >= resolved };
             finding.look(right, || {
                 let (name, whose) = (case.scenario(scenario), session.told(*number));
@@ -111,7 +112,8 @@ pub(super) fn accounts(case: &Case<'_>) -> Finding {
 
 /// Arrivals that a session owned and did not tell about.
 fn unknown(session: &Session, scenario: usize) -> u64 {
-    session.owned[scenario].saturating_sub(session.tally(scenario).resolved())
+    let told = session.tally(scenario).resolved() + session.without_lease(scenario);
+    session.owned[scenario].saturating_sub(told)
 }
 
 /// Requests of a session that had an answer: the target surely saw them.

@@ -58,6 +58,8 @@ pub(super) struct Session {
     pub(super) deltas: Vec<(u64, u64, Delta)>,
     /// It has told everything.
     pub(super) finished: bool,
+    /// Its lease was ever over.
+    pub(super) expired: bool,
     /// Why its books are not trusted any more.
     pub(super) broken: Option<String>,
     /// Stretches of boot time in which it must not fire, rising.
@@ -140,7 +142,9 @@ impl<'a> Case<'a> {
                 }
                 Kind::Expired { session, from } => {
                     let from_ns = books.zero_ns.unwrap_or_default().saturating_add(from.nanos());
-                    books.session(*session, scenarios).fall_silent(from_ns);
+                    let session = books.session(*session, scenarios);
+                    session.expired = true;
+                    session.fall_silent(from_ns);
                 }
                 Kind::Finished(session) => books.session(*session, scenarios).fall_silent(event.at_ns),
                 Kind::Returned(session) => books.session(*session, scenarios).speak(event.at_ns),
@@ -198,6 +202,13 @@ impl Session {
     pub(super) fn tally(&self, scenario: usize) -> Tally {
         let parts = self.deltas.iter().filter_map(|(.., delta)| delta.measured.tallies.get(scenario));
         parts.fold(Tally::default(), |sum, part| sum.plus(part).unwrap_or(sum))
+    }
+
+    /// What was its own and what it has not started, where it was cut off and says that it is through: it had no
+    /// lease for it.
+    pub(super) fn without_lease(&self, scenario: usize) -> u64 {
+        let left = self.owned[scenario].saturating_sub(self.tally(scenario).resolved());
+        if self.finished && self.expired { left } else { 0 }
     }
 
     fn fall_silent(&mut self, from_ns: u64) {

@@ -116,6 +116,7 @@ fn books(case: &Case<'_>, store: &Books, report: &Told, totals: &Measured, findi
     for (scenario, tally) in totals.tallies.iter().enumerate() {
         let name = case.scenario(scenario);
         let Some(entry) = report.ledger.get(name) else { continue };
+        let untold: u64 = store.sessions.values().map(|session| session.without_lease(scenario)).sum();
         let skipped = |reason: &str| entry.skipped.get(reason).copied().unwrap_or_default();
         for (what, told, expected) in [
             ("started", entry.started, tally.started),
@@ -123,7 +124,7 @@ fn books(case: &Case<'_>, store: &Books, report: &Told, totals: &Measured, findi
             ("abandoned", entry.abandoned, tally.abandoned),
             ("skipped as late", skipped("late"), tally.late),
             ("skipped by overload", skipped("overload"), tally.overload),
-            ("skipped without a lease", skipped("no_lease"), tally.no_lease),
+            ("skipped without a lease", skipped("no_lease"), tally.no_lease + untold),
             (
                 "skipped by a stop or nobody's",
                 skipped("stopped") + skipped("unowned"),

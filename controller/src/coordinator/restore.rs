@@ -5,7 +5,7 @@ use crate::chronicle::Happened;
 use crate::coordinator::{Coordinator, EffectivePlan, Watcher};
 use crate::journal::Saved;
 use crate::sessions::claim;
-use common::owners::{Claim, Owners, Role};
+use common::owners::{Claim, Owners};
 use common::plan::Plan;
 use common::report::FaultKind;
 use common::run::{Ending, Fact, SessionId};
@@ -28,6 +28,8 @@ pub struct Restored {
     pub duration: Duration,
     /// Who took part, and whether they left.
     members: BTreeMap<SessionId, Member>,
+    /// Whose lease was over from when on, and who did not come back.
+    expired: BTreeMap<SessionId, RunTime>,
     /// The last sign of the controller that wrote it, on its clock.
     last_at: Duration,
 }
@@ -49,6 +51,7 @@ pub fn restore(saved: &Saved, plan: Plan) -> Result<Restored, String> {
         ending: None,
         duration: Duration::ZERO,
         members: BTreeMap::new(),
+        expired: BTreeMap::new(),
         last_at: Duration::ZERO,
     };
     for event in &saved.events {
@@ -59,7 +62,11 @@ pub fn restore(saved: &Saved, plan: Plan) -> Result<Restored, String> {
         for delta in deltas {
             restored.books.restore(*session, delta)?;
         }
+        if let Some(last) = deltas.last().filter(|_| restored.books.is_finished(*session)) {
+            restored.owners.finish(*session, last.share_epoch);
+        }
     }
+    restored.expired.iter().for_each(|(session, from)| restored.owners.expire(*session, *from));
     Ok(restored)
 }
 
@@ -88,10 +95,14 @@ impl Restored {
                 happened.as_revision().map_or(Ok(()), |revision| self.books.revise(revision))?
             }
             Happened::Stopped { from_ns, .. } => self.books.on_stop(time(from_ns)),
-            Happened::Expired { session, since_ns, why, .. } => {
-                self.books.on_lost(session, time(since_ns), &why)
+            Happened::Expired { session, from_ns, since_ns, why } => {
+                self.expired.insert(session, time(from_ns));
+                self.books.on_lost(session, time(since_ns), &why);
             }
-            Happened::Returned { session, at_ns } => self.books.on_returned(session, time(at_ns)),
+            Happened::Returned { session, at_ns } => {
+                self.expired.remove(&session);
+                self.books.on_returned(session, time(at_ns));
+            }
             Happened::JoinedLate { session, at_ns } => {
                 let text = "it joined while the load was on";
                 self.tell(FaultKind::AgentJoinedLate, session, time(at_ns), text.into());
@@ -99,12 +110,12 @@ impl Restored {
             Happened::Left { session, at_ns, why } => {
                 let text = format!("it handed over its lanes and left ({why})");
                 self.tell(FaultKind::AgentLeft, session, time(at_ns), text);
+                self.owners.remove(session);
+                self.expired.remove(&session);
                 self.members.get_mut(&session).into_iter().for_each(|member| member.gone = true);
             }
-            Happened::Broken { session, at_ns, why } => {
-                self.books.on_broken(session, time(at_ns), &why);
-                self.members.get_mut(&session).into_iter().for_each(|member| member.gone = true);
-            }
+            // Its lease may not be over yet: it is still waited for, and refused again when it delivers.
+            Happened::Broken { session, at_ns, why } => self.books.on_broken(session, time(at_ns), &why),
             Happened::Resumed { from_ns, at_ns, .. } => self.on_resumed(time(from_ns), time(at_ns)),
             Happened::Ended { how, why, duration_ns } => {
                 self.ending = ending(&how, why);
@@ -137,7 +148,6 @@ impl<W: Watcher> Coordinator<W> {
         let mut members = vec![];
         for (session, member) in restored.members.iter().filter(|(_, member)| !member.gone) {
             let finished = restored.books.is_finished(*session);
-            restored.owners.set_role(*session, if finished { Role::Done } else { Role::Active });
             self.sessions.restore(*session, member.name.clone(), member.instance.clone(), until);
             // A session that never held anything and never told anything may never have been ready.
             members.push((*session, member.name.clone(), member.claim, finished));
