@@ -72,7 +72,8 @@ pub(super) fn owned(case: &Case<'_>) -> Finding {
     finding
 }
 
-/// Once nothing is broken any more, the plan is delivered; but for the few that a busy machine is late with.
+/// Once nothing is broken any more, the plan is delivered; but for the few that a busy machine is late with, and for
+/// as many as the agents say that they were too late for, whenever that was.
 pub(super) fn settled(case: &Case<'_>) -> Finding {
     let Some(settled_ns) = case.evidence.notes.settled_ns else {
         return Finding::missing("settled", "a time in which nothing was broken");
@@ -89,7 +90,10 @@ pub(super) fn settled(case: &Case<'_>) -> Finding {
         let came: std::collections::BTreeSet<u64> = came.collect();
         let due: Vec<u64> = due.collect();
         let absent: Vec<u64> = due.iter().copied().filter(|k| !came.contains(k)).collect();
-        let right = absent.len() as f64 <= due.len() as f64 * LATE_SHARE_MAX;
+        let entry =
+            case.evidence.report.as_ref().and_then(|report| report.ledger.get(case.scenario(scenario)));
+        let late = entry.and_then(|entry| entry.skipped.get("late")).copied().unwrap_or_default();
+        let right = absent.len() as f64 <= due.len() as f64 * LATE_SHARE_MAX + late as f64;
         finding.look(right, || {
             let some = &absent[..absent.len().min(5)];
             let name = case.scenario(scenario);

@@ -226,6 +226,11 @@ fn what_is_calm_and_not_delivered_is_named() {
         made.rows.retain(|row| !(row.arrival.starts_with("even:30") && row.arrival.len() == 8));
     });
     assert!(verdict("settled", |made| made.rows.retain(|row| row.arrival != "even:301")).holds());
+    let finding = verdict("settled", |made| {
+        made.rows.retain(|row| !(row.arrival.starts_with("even:30") && row.arrival.len() == 8));
+        made.report().ledger.get_mut("even").unwrap().skipped.insert("late".into(), 10);
+    });
+    assert!(finding.holds(), "who was too late says so: {finding}");
 }
 
 #[test]
