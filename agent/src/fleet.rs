@@ -16,6 +16,7 @@ use common::time::RunTime;
 use proto::v1;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an agent brings to every run.
 #[derive(Clone, Debug)]
@@ -139,8 +140,9 @@ impl Fleet {
         last: bool,
     ) -> Result<RunTime, String> {
         if self.fin_sealed {
-            // Everything up to the end is resolved and told.
-            return Ok(share.from.max(self.end + std::time::Duration::from_nanos(1)));
+            // Everything is resolved and told: what it is granted never comes to be its own.
+            let after = self.end + Duration::from_nanos(1);
+            return Ok(if share.lanes.is_empty() { share.from } else { share.from.max(after) });
         }
         let timetables = timetables(&self.plan, revisions).map_err(|error| error.to_string())?;
         let mut from = share.from;
@@ -155,8 +157,7 @@ impl Fleet {
             };
             thread.switch(from, timetables.iter().map(part).collect());
         }
-        let end = timetables.iter().map(Timetable::end).max().unwrap_or_default();
-        self.end = if last { from.min(end) } else { end };
+        self.end = timetables.iter().map(Timetable::end).max().unwrap_or_default();
         Ok(from)
     }
 

@@ -33,11 +33,14 @@ pub enum Event {
     /// Somebody was turned away at the door, and why.
     Refused(&'static str),
     /// A delta, and where its acknowledgement goes.
-    Delta(Box<v1::Delta>, mpsc::Sender<Result<v1::DeltaAck, Status>>),
+    Delta(Box<v1::Delta>, Acks),
 }
 
 /// The downward half of a Session stream.
 pub type Orders = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
+
+/// The downward half of a Deliver stream.
+pub type Acks = mpsc::Sender<Result<v1::DeltaAck, Status>>;
 
 /// A session that was let in.
 #[derive(Debug)]

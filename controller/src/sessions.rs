@@ -1,6 +1,6 @@
 //! Who is joined: sessions, what they said of themselves, and the way to them.
 
-use crate::rpc::{Grant, Joined, Orders};
+use crate::rpc::{Acks, Grant, Joined, Orders};
 use common::human::printable;
 use common::lane::LANES;
 use common::owners::Claim;
@@ -40,6 +40,8 @@ pub struct Session {
     commands: u64,
     /// Those without an answer.
     asked: BTreeMap<u64, Asked>,
+    /// Deltas that came before the answer to the share under which they were sealed.
+    early: Vec<(Box<v1::Delta>, Acks)>,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,7 @@ impl Sessions {
             newest: 0,
             commands: 0,
             asked: BTreeMap::new(),
+            early: Vec::new(),
         };
         self.open.insert(id, session);
     }
@@ -103,6 +106,7 @@ impl Sessions {
             session.newest = stream_no;
             // What was asked on another stream is settled by what the agent says it holds.
             session.asked.clear();
+            session.early.clear();
             Arc::clone(&session.grant)
         });
         let welcome = v1::Welcome {
@@ -229,6 +233,19 @@ impl Session {
     /// What the order of this number asked for; it is answered now.
     pub fn answer(&mut self, command: u64) -> Option<Asked> {
         self.asked.remove(&command)
+    }
+
+    /// Keeps a delta until the answer to its share is here. An agent never has more than a window of them under way;
+    /// what is beyond that is sent again on its next stream.
+    pub fn keep_early(&mut self, delta: Box<v1::Delta>, acks: Acks) {
+        if self.early.len() < WINDOW as usize {
+            self.early.push((delta, acks));
+        }
+    }
+
+    /// Hands out what was kept.
+    pub fn take_early(&mut self) -> Vec<(Box<v1::Delta>, Acks)> {
+        std::mem::take(&mut self.early)
     }
 
     /// Sends a message on the present stream.

@@ -98,6 +98,8 @@ impl Stream {
     /// See [`Pacer::switch`].
     pub fn switch(&self, from: RunTime, cursor: Cursor, end: RunTime) {
         self.pacer.borrow_mut().switch(from, cursor, end);
+        // More may have come.
+        self.done.set(false);
     }
 
     /// Fires nothing more: what waits or is still to come is skipped.

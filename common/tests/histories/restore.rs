@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub(crate) struct Restored {
     pub(crate) owners: Owners,
-    /// Those of whom something is still expected.
-    pub(crate) members: Vec<(SessionId, String, Claim)>,
+    /// Those who take part, and whether their last delta is applied.
+    pub(crate) members: Vec<(SessionId, String, Claim, bool)>,
     pub(crate) revisions: Vec<Revision>,
     pub(crate) draining: bool,
 }
@@ -41,7 +41,7 @@ impl Restored {
         }
         expired.into_iter().for_each(|(session, from)| owners.expire(session, from));
         let open = |(session, agent, claim): (SessionId, usize, Claim)| {
-            (ready.contains(&session) && !finished(session)).then(|| (session, format!("a{agent}"), claim))
+            ready.contains(&session).then(|| (session, format!("a{agent}"), claim, finished(session)))
         };
         Self { owners, members: sessions.into_iter().filter_map(open).collect(), revisions, draining }
     }

@@ -5,15 +5,13 @@ use crate::chronicle::Happened;
 use crate::coordinator::post::Mail;
 use crate::coordinator::{Coordinator, Watcher};
 use crate::journal::Record;
-use crate::rpc::{Event, Joined, Orders};
-use crate::sessions::{Asked, claim, told};
+use crate::rpc::{Acks, Event, Joined, Orders};
+use crate::sessions::{Asked, Session, claim, told};
 use common::run::{Fact, SessionId, State};
 use common::time::RunTime;
 use prost::Message;
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down, reject::Code};
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tonic::Status;
 
 impl<W: Watcher> Coordinator<W> {
     pub(super) fn on_event(&mut self, event: Event) {
@@ -33,7 +31,7 @@ impl<W: Watcher> Coordinator<W> {
                     self.on_away(session, &why);
                 }
             }
-            Event::Delta(delta, acks) => self.on_delta(&delta, &acks),
+            Event::Delta(delta, acks) => self.on_delta(delta, acks),
         }
     }
 
@@ -43,12 +41,16 @@ impl<W: Watcher> Coordinator<W> {
             let remedy = "a newer stream of this agent came before this one".into();
             return Err(v1::Reject { code: Code::NotNeeded.into(), remedy });
         }
+        if self.post.has_failed() {
+            let remedy = "nothing that it tells can be kept".into();
+            return Err(v1::Reject { code: Code::NotNeeded.into(), remedy });
+        }
         if let Some(joined) = self.on_resume(&hello, &down) {
             return Ok(joined);
         }
         // A process that asks anew has forgotten what it had: its old stream is not coming back.
         if let Some(old) = self.sessions.of_instance(&hello.instance_id) {
-            self.sessions.get_mut(old).into_iter().for_each(crate::sessions::Session::hang_up);
+            self.sessions.get_mut(old).into_iter().for_each(Session::hang_up);
             self.on_away(old, "it joined anew");
         }
         if matches!(self.run.state(), State::Draining | State::Over) {
@@ -93,6 +95,7 @@ impl<W: Watcher> Coordinator<W> {
         self.send(session, Down::Welcome(joined.welcome));
         self.watcher.on_line(&format!("agent {name} is back"));
         self.take(Fact::Back(session, held));
+        self.take_early(session);
         Some(joined)
     }
 
@@ -124,6 +127,7 @@ impl<W: Watcher> Coordinator<W> {
             ("", Asked::Hold(epoch)) => Fact::Holds { session, epoch, from: RunTime::from_nanos(ack.from) },
             (refused, _) => Fact::Refused(session, told(refused)),
         });
+        self.take_early(session);
     }
 
     fn on_away(&mut self, session: SessionId, why: &str) {
@@ -140,15 +144,32 @@ impl<W: Watcher> Coordinator<W> {
     }
 
     pub(super) fn hang_up(&mut self, session: SessionId, why: &str) {
-        self.sessions.get_mut(session).into_iter().for_each(crate::sessions::Session::hang_up);
+        self.sessions.get_mut(session).into_iter().for_each(Session::hang_up);
         self.on_away(session, why);
     }
 
-    fn on_delta(&mut self, message: &v1::Delta, acks: &mpsc::Sender<Result<v1::DeltaAck, Status>>) {
+    /// Takes a delta, unless it was sealed under a share whose answer is not here yet: the two come on two streams,
+    /// and only the answer tells whose the arrivals are that it counts.
+    fn on_delta(&mut self, message: Box<v1::Delta>, acks: Acks) {
         let session = message.session_id;
         if message.run_id != self.run_id {
             return;
         }
+        let early = message.share_epoch > self.run.owners().acked(session);
+        match self.sessions.get_mut(session).filter(|_| early) {
+            Some(own) => own.keep_early(message, acks),
+            None => self.take_delta(&message, &acks),
+        }
+    }
+
+    /// Takes the deltas of a session that waited for an answer, as far as they need not wait any longer.
+    fn take_early(&mut self, session: SessionId) {
+        let early = self.sessions.get_mut(session).map(Session::take_early).unwrap_or_default();
+        early.into_iter().for_each(|(message, acks)| self.on_delta(message, acks));
+    }
+
+    fn take_delta(&mut self, message: &v1::Delta, acks: &Acks) {
+        let session = message.session_id;
         let mut fact = Fact::Alive(session);
         let ack = match self.books.on_delta(session, message) {
             Answer::Applied { last, fin } => {

@@ -113,6 +113,11 @@ impl Post {
         }
     }
 
+    /// Whether nothing will be durable any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.journal.durable().borrow().is_err()
+    }
+
     /// Waits until everything that was appended is durable, or never will be.
     pub(super) async fn settle(&mut self) {
         self.flush();
