@@ -73,6 +73,8 @@ fn a_second_interrupt_gives_up_what_is_under_way() {
     let verdict = &run.report.verdict;
     assert_eq!(verdict.result, Judgment::Aborted);
     assert!(verdict.reasons[0].contains("given up"), "{verdict:?}");
+    assert!(run.report.run.partial, "the report says that it is not whole");
+    assert!(run.agents.iter().all(|agent| agent.code == Some(0)), "{:?}", run.agents);
     assert_every_arrival_is_accounted_for(&run);
 }
 
