@@ -124,7 +124,11 @@ impl Script {
             stutter: if peaceful { 1_000_000 } else { [1_000_000, 50, 10][chance.below(3) as usize] },
             commit: chance.between(
                 1,
-                if matches!(sabotage, Sabotage::NotDurable | Sabotage::NoFence) { 400 } else { 40 },
+                if matches!(sabotage, Sabotage::NotDurable | Sabotage::NoFence | Sabotage::TornStep) {
+                    400
+                } else {
+                    40
+                },
             ) * MS,
             faults: vec![],
             calm: 0,
