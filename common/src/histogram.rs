@@ -124,6 +124,16 @@ impl Histogram {
         outcome
     }
 
+    /// Whether [`Histogram::add_v2`] would take these bytes with this total, sums that do not fit apart.
+    pub fn check_v2(bytes: &[u8], total: u64) -> Result<(), HistogramError> {
+        let mut left = total;
+        v2::walk(v2::payload(bytes)?, |_, n| {
+            left = left.checked_sub(n).ok_or(HistogramError::Total)?;
+            Ok(())
+        })?;
+        if left == 0 { Ok(()) } else { Err(HistogramError::Total) }
+    }
+
     /// Undoes the first `sum` values of a walk that failed.
     fn take_back(&mut self, payload: &[u8], sum: u64) {
         let mut left = sum;

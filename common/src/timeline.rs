@@ -55,8 +55,13 @@ impl Timeline {
 
     /// Adds a bucket that begins at `start_s` and is `width_s` wide.
     pub fn add(&mut self, start_s: u64, width_s: u64, bucket: &Bucket) -> Result<(), HistogramError> {
+        self.open(start_s, width_s)?.add(bucket)
+    }
+
+    /// The bucket into which one that begins at `start_s` and is `width_s` wide falls.
+    pub fn open(&mut self, start_s: u64, width_s: u64) -> Result<&mut Bucket, HistogramError> {
         self.coarsen_to(width_s)?;
-        self.at_second(start_s).add(bucket)
+        Ok(self.at_second(start_s))
     }
 
     /// Adds every bucket of another timeline.

@@ -1,20 +1,23 @@
 //! The controller's books of a run: what was planned, what every session delivered, the totals, the faults.
 
 use common::arrivals::{Planned, Revision, Timetable, timetables};
-use common::delta::{Inbox, Receipt};
+use common::delta::{Delta, Inbox, Receipt};
 use common::measured::{Measured, Tally};
 use common::owners::Owners;
 use common::plan::{Load, Plan, Scenario};
 use common::report::{AgentEvidence, FaultEvidence, FaultKind};
 use common::run::SessionId;
 use common::time::RunTime;
+use proto::delta::Refused;
 use proto::v1;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 mod account;
+mod recent;
 
 use account::Account;
+pub use recent::Recent;
 
 /// The books of one run.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ pub struct Books {
     timetables: Vec<Timetable>,
     totals: Measured,
     /// What came in since it was looked at last, for the live view.
-    recent: Measured,
+    recent: Recent,
     sessions: BTreeMap<SessionId, Account>,
     /// Nothing due from here on is asked for, when the run was stopped.
     stopped: Option<RunTime>,
@@ -69,13 +72,13 @@ impl Books {
     /// Empty books. Fails when a load cannot be compiled, which a valid plan excludes.
     pub fn new(plan: Plan) -> Result<Self, String> {
         let timetables = timetables(&plan, &[]).map_err(|error| error.to_string())?;
-        let (totals, recent) = (Measured::for_plan(&plan), Measured::for_plan(&plan));
+        let totals = Measured::for_plan(&plan);
         Ok(Self {
             plan,
             revisions: Vec::new(),
             timetables,
             totals,
-            recent,
+            recent: Recent::default(),
             sessions: BTreeMap::new(),
             stopped: None,
             faults: Vec::new(),
@@ -164,16 +167,14 @@ impl Books {
         if let Some(why) = &account.broken {
             return Answer::Refused(why.clone());
         }
-        let (scenarios, series) = (self.plan.scenarios.len(), self.totals.series.len());
-        let delta = match proto::delta::from_wire(message, scenarios, series) {
-            Ok((_, delta)) => delta,
+        let delta = match read(message, &self.totals) {
+            Ok(delta) => delta,
             Err(why) => return Answer::Refused(why.to_string()),
         };
         match account.inbox.on_delta(&delta) {
-            Receipt::Apply => match account.add(&delta).and_then(|()| self.totals.add(&delta.measured)) {
+            Receipt::Apply => match apply(account, &mut self.totals, &delta, message) {
                 Ok(()) => {
-                    // The live view is no part of the books: a sum that does not fit there loses nothing.
-                    self.recent.add(&delta.measured).unwrap_or_default();
+                    self.recent.add(&delta.measured.tallies, message);
                     Answer::Applied { last: delta.seq, fin: delta.fin }
                 }
                 Err(error) => Answer::Refused(error.to_string()),
@@ -186,13 +187,11 @@ impl Books {
 
     /// Takes a delta that a journal kept; the first one of a session may stand for many.
     pub fn restore(&mut self, session: SessionId, message: &v1::Delta) -> Result<(), String> {
-        let (scenarios, series) = (self.plan.scenarios.len(), self.totals.series.len());
         let account = self
             .sessions
             .get_mut(&session)
             .ok_or("the journal has deltas of a session that it does not know")?;
-        let (_, delta) =
-            proto::delta::from_wire(message, scenarios, series).map_err(|why| why.to_string())?;
+        let delta = read(message, &self.totals).map_err(|why| why.to_string())?;
         let whole = account.inbox.last_applied() == 0 && delta.cumulative == delta.measured.tallies;
         if whole {
             account.inbox = Inbox::restored(delta.seq, delta.cumulative.clone());
@@ -202,7 +201,7 @@ impl Books {
             let last = account.inbox.last_applied();
             return Err(format!("apply delta {}: it does not follow delta {last}", delta.seq));
         }
-        account.add(&delta).and_then(|()| self.totals.add(&delta.measured)).map_err(|error| error.to_string())
+        apply(account, &mut self.totals, &delta, message).map_err(|error| error.to_string())
     }
 
     /// The last applied delta of a session.
@@ -316,8 +315,8 @@ impl Books {
     }
 
     /// What came in since the last time.
-    pub fn take_recent(&mut self) -> Measured {
-        self.recent.take()
+    pub fn take_recent(&mut self) -> Recent {
+        std::mem::take(&mut self.recent)
     }
 
     /// The books, closed: with whose every arrival was.
@@ -354,6 +353,25 @@ impl Books {
             agents,
         }
     }
+}
+
+/// The delta in a message that is right as a whole; its series stay in the message, to be added straight from there.
+fn read(message: &v1::Delta, totals: &Measured) -> Result<Delta, Refused> {
+    let delta = proto::delta::head(message, totals.tallies.len())?;
+    proto::delta::check(message, totals.series.len())?;
+    Ok(delta)
+}
+
+/// Enters a delta that was read into the account and the totals.
+fn apply(
+    account: &mut Account,
+    totals: &mut Measured,
+    delta: &Delta,
+    message: &v1::Delta,
+) -> Result<(), Refused> {
+    account.add(delta, message)?;
+    totals.add(&delta.measured)?;
+    proto::delta::add_series(totals, message)
 }
 
 /// What is due in the seconds 0, 1, 2, … of a schedule that ends at `end`.

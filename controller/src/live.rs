@@ -1,8 +1,8 @@
 //! The live view in plain lines, for any terminal, file or pipe.
 
+use crate::books::Recent;
 use crate::coordinator::{Progress, Watcher};
 use common::human;
-use common::measured::Measured;
 use common::run::State;
 use common::time::RunTime;
 use std::io::{IsTerminal, Write};
@@ -90,27 +90,18 @@ impl Watcher for Lines {
 }
 
 /// One line: where the run is, what was asked and done since the last line, how fast the answers came.
-fn line(progress: &Progress<'_>, recent: &Measured, since: Duration) -> String {
+fn line(progress: &Progress<'_>, recent: &Recent, since: Duration) -> String {
     let books = &progress.books;
-    let (mut response, mut requests, mut errors, mut started) =
-        (common::histogram::Histogram::new(), 0, 0, 0);
-    for series in &recent.series {
-        // A sum that does not fit leaves the line a little poorer; the books are elsewhere.
-        response.add(&series.response_time()).unwrap_or_default();
-        (requests, errors) = (requests + series.requests(), errors + series.errors());
-    }
-    for tally in &recent.tallies {
-        started += tally.started;
-    }
+    let Recent { response, requests, errors, started } = recent;
     let (now, end) = (progress.now.nanos() as f64 / 1e9, books.end().nanos() as f64 / 1e9);
-    let share = if requests > 0 { errors as f64 / requests as f64 } else { 0.0 };
+    let share = *errors as f64 / (*requests).max(1) as f64;
     let time = |q| human::time(response.quantile(q) as f64);
     format!(
         "{:>6}/{}  asked {}  sent {}  p50 {}  p95 {}  p99 {}  errors {}  in flight {}",
         human::length(now.min(end).floor()),
         human::length(end),
         human::rate(books.asked_rate(progress.now)),
-        human::rate(started as f64 / since.as_secs_f64().max(0.001)),
+        human::rate(*started as f64 / since.as_secs_f64().max(0.001)),
         time(0.5),
         time(0.95),
         time(0.99),

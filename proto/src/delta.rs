@@ -76,7 +76,21 @@ pub fn to_wire(origin: &Origin, delta: &Delta) -> v1::Delta {
 
 /// The delta in `message`, checked against the plan's number of scenarios and series.
 pub fn from_wire(message: &v1::Delta, scenarios: usize, series: usize) -> Result<(Origin, Delta), Refused> {
-    let mut measured = Measured::sized(scenarios, series);
+    let mut delta = head(message, scenarios)?;
+    delta.measured.series = vec![Series::default(); series];
+    check(message, series)?;
+    add_series(&mut delta.measured, message)?;
+    let origin = Origin {
+        session_id: message.session_id,
+        controller_epoch: message.controller_epoch_seen,
+        run_id: message.run_id.clone(),
+    };
+    Ok((origin, delta))
+}
+
+/// The delta in `message` without its series, which stay where they are until [`check`] and [`add_series`].
+pub fn head(message: &v1::Delta, scenarios: usize) -> Result<Delta, Refused> {
+    let mut measured = Measured::sized(scenarios, 0);
     let (mut cursors, mut cumulative) = (Vec::new(), Vec::new());
     if message.scenarios.len() != scenarios {
         return Err(Refused::Length { what: "scenarios", got: message.scenarios.len(), expected: scenarios });
@@ -87,23 +101,38 @@ pub fn from_wire(message: &v1::Delta, scenarios: usize, series: usize) -> Result
             .push(tally_from_wire(scenario.cumulative.as_ref().ok_or(Refused::Absent("running tally"))?));
         cursors.push(RunTime::from_nanos(scenario.cursor));
     }
+    read_histogram(&mut measured.release_lag, message.release_lag.as_ref())?;
+    let (seq, share_epoch, fin) = (message.seq, message.share_epoch, message.fin);
+    Ok(Delta { seq, share_epoch, cursors, measured, cumulative, fin })
+}
+
+/// Whether the series in `message` are what a plan with so many of them allows; nothing is allocated for them.
+pub fn check(message: &v1::Delta, series: usize) -> Result<(), Refused> {
     let mut seen = vec![false; series];
     for one in &message.series {
-        let place = one.series as usize;
         let range = Refused::Range { what: "series", got: u64::from(one.series) };
-        if std::mem::replace(seen.get_mut(place).ok_or(range)?, true) {
+        if std::mem::replace(seen.get_mut(one.series as usize).ok_or(range)?, true) {
             return Err(Refused::Twice(one.series));
         }
-        read_series(&mut measured.series[place], one)?;
+        check_series(one)?;
     }
-    read_histogram(&mut measured.release_lag, message.release_lag.as_ref())?;
-    let origin = Origin {
-        session_id: message.session_id,
-        controller_epoch: message.controller_epoch_seen,
-        run_id: message.run_id.clone(),
-    };
-    let (seq, share_epoch, fin) = (message.seq, message.share_epoch, message.fin);
-    Ok((origin, Delta { seq, share_epoch, cursors, measured, cumulative, fin }))
+    Ok(())
+}
+
+/// Adds the series in `message` to what was measured before, straight from the bytes. What passed [`check`] under the
+/// same plan is refused only when a sum does not fit into 64 bits; then a part of it may have been added.
+pub fn add_series(measured: &mut Measured, message: &v1::Delta) -> Result<(), Refused> {
+    for one in &message.series {
+        let range = Refused::Range { what: "series", got: u64::from(one.series) };
+        let own = measured.series.get_mut(one.series as usize).ok_or(range)?;
+        read_series(own, one)?;
+    }
+    Ok(())
+}
+
+/// Adds one histogram straight from its bytes. On an error nothing has changed.
+pub fn read_histogram(own: &mut Histogram, message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
+    message.map_or(Ok(()), |message| own.add_v2(&message.v2, message.count, message.overflow))
 }
 
 fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
@@ -132,42 +161,65 @@ fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
     }
 }
 
-fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
-    let wrong = Refused::Length { what: "outcomes", got: one.outcomes.len(), expected: Outcome::ALL.len() };
-    own.outcomes = one.outcomes.as_slice().try_into().map_err(|_| wrong)?;
-    for count in &one.status {
-        let code = u16::try_from(count.status).ok().filter(|code| (100..1000).contains(code));
-        let code = code.ok_or(Refused::Range { what: "status", got: u64::from(count.status) })?;
-        let sum = own.status.entry(code).or_default();
-        *sum = sum.checked_add(count.count).ok_or(HistogramError::TooMany)?;
+fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
+    if one.outcomes.len() != Outcome::ALL.len() {
+        let (got, expected) = (one.outcomes.len(), Outcome::ALL.len());
+        return Err(Refused::Length { what: "outcomes", got, expected });
     }
-    (own.bytes_in, own.bytes_out) = (one.bytes_in, one.bytes_out);
+    one.status.iter().try_for_each(|count| status_code(count).map(drop))?;
+    let histograms = [&one.service_time, &one.send_lag, &one.ttfb, &one.connect_time, &one.size];
+    histograms.into_iter().try_for_each(|histogram| check_histogram(histogram.as_ref()))?;
+    if one.buckets.len() > BUCKETS_MAX {
+        return Err(Refused::Length { what: "buckets", got: one.buckets.len(), expected: BUCKETS_MAX });
+    }
+    for bucket in &one.buckets {
+        if !bucket.width_s.is_power_of_two() || !bucket.start_s.is_multiple_of(bucket.width_s) {
+            return Err(Refused::Range { what: "bucket width", got: bucket.width_s });
+        }
+        if bucket.start_s > RUN_S_MAX {
+            return Err(Refused::Range { what: "bucket start", got: bucket.start_s });
+        }
+        check_histogram(bucket.response_time.as_ref())?;
+    }
+    Ok(())
+}
+
+fn check_histogram(message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
+    message.map_or(Ok(()), |message| Histogram::check_v2(&message.v2, message.count))
+}
+
+fn status_code(count: &v1::StatusCount) -> Result<u16, Refused> {
+    let code = u16::try_from(count.status).ok().filter(|code| (100..1000).contains(code));
+    code.ok_or(Refused::Range { what: "status", got: u64::from(count.status) })
+}
+
+fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
+    for (own, more) in own.outcomes.iter_mut().zip(&one.outcomes) {
+        *own = sum(*own, *more)?;
+    }
+    for count in &one.status {
+        let own = own.status.entry(status_code(count)?).or_default();
+        *own = sum(*own, count.count)?;
+    }
+    (own.bytes_in, own.bytes_out) = (sum(own.bytes_in, one.bytes_in)?, sum(own.bytes_out, one.bytes_out)?);
     read_histogram(&mut own.service_time, one.service_time.as_ref())?;
     read_histogram(&mut own.send_lag, one.send_lag.as_ref())?;
     read_histogram(&mut own.ttfb, one.ttfb.as_ref())?;
     read_histogram(&mut own.connect_time, one.connect_time.as_ref())?;
     read_histogram(&mut own.size, one.size.as_ref())?;
-    if one.buckets.len() > BUCKETS_MAX {
-        return Err(Refused::Length { what: "buckets", got: one.buckets.len(), expected: BUCKETS_MAX });
-    }
     one.buckets.iter().try_for_each(|bucket| read_bucket(own, bucket))
 }
 
-fn read_bucket(own: &mut Series, bucket: &v1::Bucket) -> Result<(), Refused> {
-    if !bucket.width_s.is_power_of_two() || !bucket.start_s.is_multiple_of(bucket.width_s) {
-        return Err(Refused::Range { what: "bucket width", got: bucket.width_s });
-    }
-    if bucket.start_s > RUN_S_MAX {
-        return Err(Refused::Range { what: "bucket start", got: bucket.start_s });
-    }
-    let mut read = Bucket {
-        started: bucket.started,
-        finished: bucket.finished,
-        errors: bucket.errors,
-        ..Bucket::default()
-    };
-    read_histogram(&mut read.response_time, bucket.response_time.as_ref())?;
-    Ok(own.timeline.add(bucket.start_s, bucket.width_s, &read)?)
+fn sum(own: u64, more: u64) -> Result<u64, HistogramError> {
+    own.checked_add(more).ok_or(HistogramError::TooMany)
+}
+
+fn read_bucket(own: &mut Series, message: &v1::Bucket) -> Result<(), Refused> {
+    let bucket = own.timeline.open(message.start_s, message.width_s)?;
+    bucket.started = sum(bucket.started, message.started)?;
+    bucket.finished = sum(bucket.finished, message.finished)?;
+    bucket.errors = sum(bucket.errors, message.errors)?;
+    Ok(read_histogram(&mut bucket.response_time, message.response_time.as_ref())?)
 }
 
 fn histogram_to_wire(histogram: &Histogram) -> Option<v1::Histogram> {
@@ -176,10 +228,6 @@ fn histogram_to_wire(histogram: &Histogram) -> Option<v1::Histogram> {
         count: histogram.count(),
         overflow: histogram.overflow(),
     })
-}
-
-fn read_histogram(own: &mut Histogram, message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
-    message.map_or(Ok(()), |message| own.add_v2(&message.v2, message.count, message.overflow))
 }
 
 fn tally_to_wire(tally: &Tally) -> v1::Tally {

@@ -68,9 +68,11 @@ proptest! {
         bytes[place] = byte;
         let before = of(&[1, 2, 3]);
         let mut sum = before.clone();
-        if sum.add_v2(&bytes, total, 0).is_err() {
+        let added = sum.add_v2(&bytes, total, 0);
+        if added.is_err() {
             prop_assert_eq!(&sum, &before);
         }
+        prop_assert_eq!(Histogram::check_v2(&bytes, total), added, "the check says what adding would");
         prop_assert!(sum.counts.len() <= BUCKETS);
     }
 
@@ -113,6 +115,7 @@ fn claims_that_do_not_fit_are_refused() {
         let mut sum = Histogram::new();
         assert_eq!(sum.add_v2(&bytes, total, 0), Err(error), "{what}");
         assert_eq!(sum, Histogram::new(), "{what}");
+        assert_eq!(Histogram::check_v2(&bytes, total), Err(error), "{what}");
     }
     let mut full = Histogram { count: u64::MAX, ..Histogram::new() };
     assert_eq!(full.add_v2(&good, 3, 0), Err(HistogramError::TooMany));

@@ -60,13 +60,13 @@ impl Account {
         }
     }
 
-    pub(super) fn add(&mut self, delta: &Delta) -> Result<(), HistogramError> {
-        for series in &delta.measured.series {
-            self.send_lag.add(&series.send_lag)?;
-            let timeline = &series.timeline;
-            timeline
-                .iter()
-                .for_each(|(start, bucket)| self.started.add(start, timeline.width_s(), bucket.started));
+    /// Enters a delta whose series are in `message`.
+    pub(super) fn add(&mut self, delta: &Delta, message: &v1::Delta) -> Result<(), HistogramError> {
+        for series in &message.series {
+            proto::delta::read_histogram(&mut self.send_lag, series.send_lag.as_ref())?;
+            for bucket in &series.buckets {
+                self.started.add(bucket.start_s, bucket.width_s, bucket.started);
+            }
         }
         self.finished |= delta.fin;
         self.resolved = delta.cursors.iter().copied().min().unwrap_or_default();

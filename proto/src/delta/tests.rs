@@ -48,6 +48,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_added_straight_from_a_message_is_what_it_says(a in any_delta(), b in any_delta()) {
+        let mut sum = a.measured.clone();
+        sum.add(&b.measured).unwrap();
+        let message = to_wire(&origin(), &b);
+        let mut straight = a.measured;
+        check(&message, 3).unwrap();
+        add_series(&mut straight, &message).unwrap();
+        prop_assert_eq!(straight.series, sum.series);
+    }
+
+    #[test]
     fn hostile_bytes_are_refused_or_harmless(delta in any_delta(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = to_wire(&origin(), &delta).encode_to_vec();
         let place = at.index(bytes.len());
