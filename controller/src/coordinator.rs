@@ -177,6 +177,7 @@ impl<W: Watcher> Coordinator<W> {
         let mut durable = self.post.durable();
         let mut kept = true;
         while self.ending.is_none() {
+            let (before, mut ticked) = (self.run.state(), false);
             tokio::select! {
                 biased;
                 Some(()) = inputs.interrupts.recv() => {
@@ -189,11 +190,17 @@ impl<W: Watcher> Coordinator<W> {
                 }
                 Some(steer) = inputs.steering.recv() => self.on_steer(steer),
                 Some(event) = inputs.events.recv() => self.on_event(event),
-                _ = ticks.tick() => self.take(Fact::Tick),
+                _ = ticks.tick() => {
+                    ticked = true;
+                    self.take(Fact::Tick);
+                }
             }
             self.on_durable();
-            let now = self.run_time();
-            self.watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
+            // Not after every event: what a watcher does with it grows with the fleet.
+            if ticked || self.run.state() != before {
+                let now = self.run_time();
+                self.watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
+            }
         }
         self.finish(inputs.events).await
     }

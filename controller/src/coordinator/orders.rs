@@ -28,7 +28,8 @@ impl<W: Watcher> Coordinator<W> {
                 facts.extend(self.obey(order));
             }
         }
-        self.state.send_replace(word(self.run.state()));
+        let state = word(self.run.state());
+        self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 
     /// Carries out an order; what is learnt by that is the run's next fact.

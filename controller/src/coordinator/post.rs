@@ -14,6 +14,7 @@ use tonic::Status;
 #[derive(Debug)]
 pub(super) struct Post {
     journal: Box<dyn Journal>,
+    durable: watch::Receiver<Result<u64, String>>,
     /// The number of the last record.
     last: u64,
     /// What the present step has written: it is kept as a whole or not at all.
@@ -53,7 +54,8 @@ impl Mail {
 
 impl Post {
     pub(super) fn new(journal: Box<dyn Journal>) -> Self {
-        Self { journal, last: 0, step: Vec::new(), waiting: VecDeque::new() }
+        let durable = journal.durable();
+        Self { journal, durable, last: 0, step: Vec::new(), waiting: VecDeque::new() }
     }
 
     /// Adds to what the present step writes.
@@ -75,7 +77,7 @@ impl Post {
     }
 
     pub(super) fn durable(&self) -> watch::Receiver<Result<u64, String>> {
-        self.journal.durable()
+        self.durable.clone()
     }
 
     /// Sends something once everything that was appended so far is durable.
@@ -87,7 +89,7 @@ impl Post {
     /// Sends what has waited long enough; the error says why nothing is durable any more.
     pub(super) fn release(&mut self, sessions: &Sessions) -> Result<(), String> {
         self.flush();
-        let durable = self.journal.durable().borrow().clone();
+        let durable = self.durable.borrow().clone();
         let durable = durable.inspect_err(|_| self.send_without_journal(sessions))?;
         while let Some((_, mail)) = self.waiting.pop_front_if(|(after, _)| *after <= durable) {
             mail.send(sessions);
