@@ -22,6 +22,8 @@ pub(super) struct Writer {
     due: VecDeque<Place>,
     reserve: Reserve,
     durable: watch::Sender<Result<u64, String>>,
+    /// When the last commit began.
+    committed: Option<Instant>,
 }
 
 /// What the writer does next.
@@ -41,7 +43,15 @@ impl Writer {
         durable: watch::Sender<Result<u64, String>>,
     ) -> Result<Self, String> {
         let due = leftovers(&connection).map_err(|trouble| trouble.told("read", &path))?.into();
-        Ok(Self { connection, path, tables: Tables::new(keep_deltas), due, reserve, durable })
+        Ok(Self {
+            connection,
+            path,
+            tables: Tables::new(keep_deltas),
+            due,
+            reserve,
+            durable,
+            committed: None,
+        })
     }
 
     /// Works until the other end of the queue is gone and everything in it is written.
@@ -49,6 +59,7 @@ impl Writer {
         loop {
             let done = match self.next(queue) {
                 Next::Commit(first) => {
+                    self.pace(&first);
                     let batch = batch(first, queue);
                     match self.commit(&batch) {
                         Ok(()) => self.merge_next().map_err(|trouble| (trouble, vec![])),
@@ -74,6 +85,15 @@ impl Writer {
             Some(place) => Next::Merge(place),
             None => queue.recv().map_or(Next::Close, Next::Commit),
         }
+    }
+
+    /// Where deltas come faster than this, several share a commit: a thousand agents would ask for a thousand syncs
+    /// a second. Whatever else comes meanwhile waits no longer than they do.
+    fn pace(&mut self, first: &Record) {
+        if let (Record::Delta { .. }, Some(last)) = (first, self.committed) {
+            std::thread::sleep(COMMIT_EVERY.saturating_sub(last.elapsed()));
+        }
+        self.committed = Some(Instant::now());
     }
 
     fn commit(&mut self, batch: &[Record]) -> Result<(), Trouble> {
@@ -169,6 +189,8 @@ fn weight(record: &Record) -> usize {
 
 /// A commit of this size takes some 50 ms on a plain disk: nobody waits longer for an ack than for two of them.
 const BATCH_BYTES: usize = 4 << 20;
+/// Deltas alone are committed no more often than this.
+const COMMIT_EVERY: Duration = Duration::from_millis(25);
 const BATCH_RECORDS: usize = 4096;
 /// Whoever ends a controller does not want to wait for housekeeping.
 const MERGE_AT_CLOSE: Duration = Duration::from_secs(5);
