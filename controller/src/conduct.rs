@@ -20,15 +20,16 @@ use tonic::transport::server::Connected;
 /// Serves the agents that come in and carries the run to its end.
 ///
 /// `interrupts` and `steering` are the operator's.
-pub async fn conduct<I>(
+pub async fn conduct<I, W>(
     task: Task,
     incoming: impl Stream<Item = io::Result<I>> + Send + 'static,
     interrupts: mpsc::Receiver<()>,
     steering: mpsc::Receiver<Steer>,
-    watcher: &mut dyn Watcher,
+    watcher: &mut W,
 ) -> Result<Finished, String>
 where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    W: Watcher + ?Sized,
 {
     let (events, incoming_events) = mpsc::channel(EVENTS);
     let (epoch, token) = (task.journal.epoch(), task.token.clone());

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    raise_open_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -19,18 +20,31 @@ fn main() -> ExitCode {
     let outcome = runtime.block_on(async {
         let (interrupt, interrupts) = mpsc::channel(4);
         tokio::spawn(signals(interrupt));
-        cli.run(interrupts).await
+        // On a worker, where the agents' streams are: a task on this thread would be woken anew for every message.
+        tokio::spawn(async move { cli.run(interrupts).await }).await
     });
     runtime.shutdown_background();
     match outcome {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
+        Ok(Ok(exit)) => exit.into(),
+        Err(panicked) => {
+            say(&format!("error: {panicked}"));
+            Exit::Internal.into()
+        }
+        Ok(Err(failure)) => {
             // The problems of a plan name themselves.
             let prefix = if failure.exit == Exit::BadPlan { "" } else { "error: " };
             say(&format!("{prefix}{}", failure.message));
             failure.exit.into()
         }
     }
+}
+
+/// Every agent has two connections, and the usual limit of 1,024 open files would turn the 500th away.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised a fleet of that size is refused, and an ordinary one is not.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap_or_default();
 }
 
 /// Turns Ctrl-C and SIGTERM into interrupts, as often as they come.
