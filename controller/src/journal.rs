@@ -1,8 +1,8 @@
 //! Where the records of a run go before anything that rests on them leaves the controller.
 //!
 //! A record is appended at once and durable a moment later; an ack, a share or a start waits for that moment. What
-//! was durable comes back as [`Saved`] when a controller is started again. There are two journals: [`Memory`], which
-//! ends with the process, and the store on disk.
+//! was durable comes back as [`Saved`] when a controller is started again. There are three journals: the store on disk,
+//! [`Nowhere`], which keeps nothing, and [`Memory`] for tests and simulated controllers.
 
 use proto::v1;
 use std::collections::BTreeMap;
@@ -10,8 +10,10 @@ use std::fmt::Debug;
 use tokio::sync::watch;
 
 mod memory;
+mod nowhere;
 
 pub use memory::Memory;
+pub use nowhere::Nowhere;
 
 /// Where the records of a run go before anything that rests on them leaves the controller.
 pub trait Journal: Send + Debug {

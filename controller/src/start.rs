@@ -5,7 +5,7 @@ use crate::chronicle::Happened;
 use crate::conduct::{conduct, report};
 use crate::coordinator::{EffectivePlan, Finished, Steer, Task, planned};
 use crate::exit::{Exit, Failure};
-use crate::journal::{Journal, Memory, Record, Saved, boot_id};
+use crate::journal::{Journal, Nowhere, Record, Saved, boot_id};
 use crate::live::{Lines, say};
 use crate::local::{LocalAgents, is_local};
 use crate::store::Store;
@@ -112,7 +112,7 @@ impl Start {
     /// Opens the journal and decides what is to be run.
     fn open(&self, plan: Option<EffectivePlan>) -> Result<Kept, Failure> {
         let (journal, saved): (Box<dyn Journal>, _) = match &self.data_dir {
-            None => (Box::new(Memory::new()), None),
+            None => (Box::new(Nowhere::new()), None),
             Some(folder) => {
                 let store = Store::open(folder, self.keep_deltas).map_err(Failure::usage)?;
                 let unfinished = store.unfinished().map_err(Failure::internal)?;

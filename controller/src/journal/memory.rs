@@ -1,4 +1,4 @@
-//! A journal that ends with the process: for runs without a data directory, and for simulated controllers.
+//! A journal that ends with the process: for tests and simulated controllers.
 
 use super::{Journal, Record, Saved, SavedEvent, boot_id};
 use prost::Message;
