@@ -193,7 +193,7 @@ impl Agent {
             last_sealed_seq: self.seq,
             last_acked_seq: self.unacked.front().map_or(self.seq, |(_, oldest)| oldest.seq - 1),
             run_id: self.run_id.clone(),
-            holds: Some(proto::share::to_wire(&self.share, &[])),
+            held: vec![proto::share::to_wire(&self.share, &[])],
         };
         v1::Hello {
             protocol_min: *proto::PROTOCOL.start(),

@@ -15,6 +15,14 @@ fn calm_weather_leaves_no_trace() {
 }
 
 #[test]
+fn bad_weather_breaks_no_rule() {
+    for weather in ["rough", "wild"] {
+        let (good, output) = sim(&["--seeds", "12", "--weather", weather]);
+        assert!(good, "{output}");
+    }
+}
+
+#[test]
 fn the_checks_find_broken_engines() {
     for (sabotage, weather, told) in [
         ("twice", "calm", "seen by the target twice"),
@@ -28,9 +36,9 @@ fn the_checks_find_broken_engines() {
 
 #[test]
 fn the_same_seed_gives_the_same_history() {
-    for seed in ["3", "4"] {
-        let (_, first) = sim(&["--seed", seed]);
-        let (_, second) = sim(&["--seed", seed]);
+    for (seed, weather) in [("3", "calm"), ("4", "rough"), ("20", "wild"), ("28", "wild")] {
+        let (_, first) = sim(&["--seed", seed, "--weather", weather]);
+        let (_, second) = sim(&["--seed", seed, "--weather", weather]);
         assert!(first.contains("digest "), "{first}");
         assert_eq!(first, second);
     }
