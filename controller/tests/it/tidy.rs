@@ -4,7 +4,7 @@ use common::plan::Plan;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 7] = ["common", "proto", "agent", "controller", "demo", "sim", "chaos"];
+const CRATES: [&str; 8] = ["common", "proto", "agent", "controller", "demo", "sim", "chaos", "bench"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -116,8 +116,12 @@ fn arrows_between_crates_point_one_way() {
     for other in ["agent", "controller"] {
         only("chaos", other, &[]);
     }
+    for other in ["agent", "controller"] {
+        only("bench", other, &[]);
+    }
     for package in ["common", "proto", "agent", "controller", "demo"] {
         only(package, "chaos", &[]);
+        only(package, "stampede_bench", &[]);
     }
     only("agent", "controller", &[]);
     only("agent", "demo", &[]);
