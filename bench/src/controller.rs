@@ -20,6 +20,9 @@ pub(crate) struct Controller {
     pub(crate) lost: Arc<AtomicUsize>,
 }
 
+/// The name of the plan's file.
+pub(crate) const PLAN: &str = "plan.toml";
+
 /// What a process has used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
@@ -33,17 +36,16 @@ pub(crate) struct Usage {
 }
 
 impl Controller {
-    /// Starts `controller start` on `plan` and waits until agents can join.
+    /// Starts `controller start` on the [`PLAN`] in `folder` and waits until agents can join.
     pub(crate) fn start(
         program: &Path,
         folder: &Path,
-        plan: &Path,
         agents: usize,
         store: bool,
         verbose: bool,
     ) -> Result<Self, String> {
         let mut command = Command::new(program);
-        command.arg("start").arg("--plan").arg(plan).arg("--out").arg(folder.join("out"));
+        command.arg("start").arg("--plan").arg(folder.join(PLAN)).arg("--out").arg(folder.join("out"));
         command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--wait", "120s"]);
         command.args(["--agents", &agents.to_string()]);
         if store {

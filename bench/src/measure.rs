@@ -6,7 +6,7 @@
 //! ```
 
 use crate::agent::{self, Fleet};
-use crate::controller::Controller;
+use crate::controller::{Controller, PLAN};
 use crate::load::Load;
 use crate::say::say;
 use crate::tape::Tape;
@@ -71,11 +71,10 @@ pub fn run(cli: &Cli) -> Result<(), String> {
 async fn measure(cli: &Cli, program: &Path, store: bool) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let text = plan(cli);
-    let path = folder.path().join("plan.toml");
-    std::fs::write(&path, &text).map_err(|error| error.to_string())?;
-    let plan = Plan::parse("plan.toml", &text).map_err(|problems| problems.to_string())?;
+    std::fs::write(folder.path().join(PLAN), &text).map_err(|error| error.to_string())?;
+    let plan = Plan::parse(PLAN, &text).map_err(|problems| problems.to_string())?;
     let load = Load::of(&plan)?;
-    let mut controller = Controller::start(program, folder.path(), &path, cli.agents, store, cli.verbose)?;
+    let mut controller = Controller::start(program, folder.path(), cli.agents, store, cli.verbose)?;
     let (size, address) = (cli.agents, controller.address.clone());
     let fleet = Arc::new(Fleet { size, address, delta_every: cli.delta_every, load, tape: Tape::default() });
     say(&format!(

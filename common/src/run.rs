@@ -205,6 +205,8 @@ pub struct Run {
     members: BTreeMap<SessionId, Member>,
     owners: Owners,
     revising: bool,
+    /// It is not over before, so that agents can come back after a restart.
+    open_until: Now,
     ending: Ending,
 }
 
@@ -224,6 +226,7 @@ impl Run {
             members: BTreeMap::new(),
             owners: Owners::new(),
             revising: false,
+            open_until: Now::ZERO,
             ending: Ending::Completed,
         }
     }
@@ -240,6 +243,8 @@ impl Run {
     ) {
         self.zero_at = Some(zero_at);
         self.enter(State::Running, self.finish_by(zero_at));
+        // Whoever told everything just before may not know that it was kept.
+        self.open_until = now + self.timers.lease_ttl;
         self.owners = owners;
         for (session, name, claim, finished) in members {
             let standing = if finished { Standing::Finished } else { Standing::Ready };

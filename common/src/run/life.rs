@@ -200,7 +200,11 @@ impl Run {
             Standing::Joined => true,
             Standing::Ready => member.missed.is_some_and(|since| now >= since + grace),
         };
-        if load_over && self.members.iter().all(settled) { self.close() } else { vec![] }
+        if load_over && now >= self.open_until && self.members.iter().all(settled) {
+            self.close()
+        } else {
+            vec![]
+        }
     }
 
     pub(super) fn close(&mut self) -> Vec<Order> {

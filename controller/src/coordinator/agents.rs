@@ -87,12 +87,18 @@ impl<W: Watcher> Coordinator<W> {
             .collect::<Option<Vec<_>>>()
             .filter(|held| (1..=common::session::HELD).contains(&held.len()))?;
         let own = self.sessions.get(session).filter(|own| own.instance == hello.instance_id)?;
-        if !self.run.may_return(session) {
+        let through = self.books.is_finished(session);
+        if !through && !self.run.may_return(session) {
             return None;
         }
         let name = own.name.clone();
         let joined = self.sessions.resume(session, hello, down.clone(), self.books.last_applied(session));
         self.send(session, Down::Welcome(joined.welcome));
+        if through {
+            // It hears by the Welcome that everything is kept, and waits for the end.
+            joined.grant.allow(0);
+            return Some(joined);
+        }
         self.watcher.on_line(&format!("agent {name} is back"));
         self.take(Fact::Back(session, held));
         self.take_early(session);
