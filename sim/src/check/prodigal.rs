@@ -1,5 +1,6 @@
 //! Who was cut off and is back in time has told everything and got lanes again.
 
+use crate::desk::Wish;
 use crate::history::History;
 use crate::record::{Outcome, name};
 use crate::weather::What;
@@ -13,8 +14,8 @@ pub(super) fn broken(history: &History, report: &Report, outcome: &Outcome) -> V
         return vec![];
     }
     let mut broken = vec![];
-    // Nobody has lanes when the load ended while its rate was changed.
-    let dealt = report.agents.iter().any(|row| row.lanes > 0);
+    let load_end = outcome.zero + outcome.load_end;
+    let changing = is_changing(history, load_end);
     for agent in 0..history.agents {
         let name = name(agent);
         let last = last_trouble(history, agent);
@@ -27,8 +28,8 @@ pub(super) fn broken(history: &History, report: &Report, outcome: &Outcome) -> V
             broken.push(format!("{name} lived and was back at {last:?}, but {unknown} arrivals are unknown"));
         }
         let whole = outcome.ending == Ending::Completed;
-        let in_time = last.is_none_or(|last| last + BACK_WITHIN < outcome.zero + outcome.load_end);
-        if whole && dealt && in_time && !flapped(history, agent) && rows().all(|row| row.lanes == 0) {
+        let in_time = last.is_none_or(|last| last + BACK_WITHIN < load_end);
+        if whole && !changing && in_time && !flapped(history, agent) && rows().all(|row| row.lanes == 0) {
             broken.push(format!("{name} was back at {last:?} and got no lanes"));
         }
     }
@@ -43,6 +44,15 @@ fn last_trouble(history: &History, agent: u32) -> Option<Duration> {
         _ => false,
     };
     history.changes.iter().filter(own).map(|change| change.at).max()
+}
+
+/// Whether the load may have ended while its rate was changed: then those who answered have no lanes, as long as the
+/// lease of one that is cut off lasts.
+fn is_changing(history: &History, load_end: Duration) -> bool {
+    let lately = load_end.saturating_sub(history.plan.agents.lease_ttl + Duration::from_secs(1));
+    history.changes.iter().any(|change| {
+        matches!(change.what, What::Operator(Wish::Rate(..))) && (lately..load_end).contains(&change.at)
+    })
 }
 
 /// Whether its process ended before its time.
