@@ -3,6 +3,7 @@
 pub mod say;
 mod tape;
 mod load;
+mod line;
 mod controller;
-mod agent;
+mod pretender;
 pub mod measure;

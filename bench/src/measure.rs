@@ -5,9 +5,9 @@
 //!   start ── all join ── load on ──[ window: CPU, memory, answers ]── all connections drop ── all back ── end
 //! ```
 
-use crate::agent::{self, Fleet};
 use crate::controller::{Controller, PLAN};
 use crate::load::Load;
+use crate::pretender::{self, Fleet};
 use crate::say::say;
 use crate::tape::Tape;
 use clap::Parser;
@@ -109,7 +109,7 @@ async fn gather(
 ) -> Result<(), String> {
     let (before, begin) = (controller.usage()?, Instant::now());
     for number in 0..fleet.size {
-        tokio::spawn(agent::live(Arc::clone(fleet), number, storm.clone()));
+        tokio::spawn(pretender::live(Arc::clone(fleet), number, storm.clone()));
     }
     until(JOIN_WITHIN, "join", || fleet.tape.here.load(Relaxed) >= fleet.size).await?;
     row("all joined after", &seconds(begin.elapsed()));

@@ -1,5 +1,6 @@
 //! One agent of the fleet: two connections and the whole talk of a real one, without an engine.
 
+use crate::line::{connect, now_ns};
 use crate::load::{Held, Load};
 use crate::say::say;
 use crate::tape::Tape;
@@ -7,7 +8,6 @@ use common::share::Share;
 use common::time::RunTime;
 use proto::v1::agent_service_client::AgentServiceClient;
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
-use rustix::time::{ClockId, clock_gettime};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,7 +16,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::{Channel, Endpoint};
 
 /// What all agents of a fleet share.
 #[derive(Debug)]
@@ -376,25 +375,8 @@ impl Agent {
     }
 }
 
-/// As agents connect: nothing is shared between two streams.
-async fn connect(address: &str) -> Result<Channel, String> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
-    endpoint.connect().await.map_err(|error| format!("connect: {error:?}"))
-}
-
 fn put<T>(way: &mpsc::Sender<T>, message: T) -> Result<(), End> {
     way.try_send(message).map_err(|_| End::Lost("the connection is stuck or ended".into()))
-}
-
-fn now_ns() -> u64 {
-    let time = clock_gettime(ClockId::Boottime);
-    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
 // As the agent has them.
@@ -403,9 +385,7 @@ const PROBE_EVERY: Duration = Duration::from_millis(10);
 const HEARTBEAT: Duration = Duration::from_millis(500);
 const QUEUE: usize = 64;
 const WINDOW: usize = 8;
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const WELCOME_WITHIN: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(2);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// More troubles than these are only counted.
