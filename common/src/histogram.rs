@@ -36,9 +36,14 @@ pub enum HistogramError {
     /// The counts do not add up to the total declared beside them.
     #[error("read histogram: the counts add up to another total than declared")]
     Total,
-    /// A sum above 2⁶⁴.
-    #[error("add histograms: a count does not fit into 64 bits")]
+    /// A sum above [`COUNT_MAX`].
+    #[error("add up: a count is above 2^53")]
     TooMany,
+}
+
+/// The sum of two counts, if it is no larger than [`COUNT_MAX`].
+pub fn plus(one: u64, other: u64) -> Result<u64, HistogramError> {
+    one.checked_add(other).filter(|sum| *sum <= COUNT_MAX).ok_or(HistogramError::TooMany)
 }
 
 impl Histogram {
@@ -85,8 +90,7 @@ impl Histogram {
 
     /// Adds another histogram. On an error nothing has changed.
     pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
-        let count = self.count.checked_add(other.count).ok_or(HistogramError::TooMany)?;
-        let overflow = self.overflow.checked_add(other.overflow).ok_or(HistogramError::TooMany)?;
+        let (count, overflow) = (plus(self.count, other.count)?, plus(self.overflow, other.overflow)?);
         if let Some(last) = other.counts.len().checked_sub(1) {
             self.grow_to(other.first);
             self.grow_to(other.first + last);
@@ -104,8 +108,7 @@ impl Histogram {
     /// changed. Memory grows by what the shape allows (184 KiB), whatever the bytes claim.
     pub fn add_v2(&mut self, bytes: &[u8], total: u64, overflow: u64) -> Result<(), HistogramError> {
         let payload = v2::payload(bytes)?;
-        let count = self.count.checked_add(total).ok_or(HistogramError::TooMany)?;
-        let all_overflow = self.overflow.checked_add(overflow).ok_or(HistogramError::TooMany)?;
+        let (count, all_overflow) = (plus(self.count, total)?, plus(self.overflow, overflow)?);
         let mut sum = 0_u64;
         let walked = v2::walk(payload, |bucket, n| {
             // Bounding the running sum by the declared total bounds every count, so nothing overflows below.
@@ -190,7 +193,8 @@ impl Histogram {
     /// The mean over the middles of the buckets, overflow left out.
     #[must_use]
     pub fn mean(&self) -> f64 {
-        let sum: f64 = self.buckets().map(|(bucket, n)| middle_of(bucket) * n as f64).sum();
+        // From 0.0 on: the empty sum of floats is −0.0, and a report would show its sign.
+        let sum = self.buckets().fold(0.0, |sum, (bucket, n)| sum + middle_of(bucket) * n as f64);
         sum / self.count.max(1) as f64
     }
 
@@ -198,7 +202,7 @@ impl Histogram {
     #[must_use]
     pub fn stddev(&self) -> f64 {
         let mean = self.mean();
-        let squares: f64 = self.buckets().map(|(b, n)| (middle_of(b) - mean).powi(2) * n as f64).sum();
+        let squares = self.buckets().fold(0.0, |sum, (b, n)| sum + (middle_of(b) - mean).powi(2) * n as f64);
         (squares / self.count.max(1) as f64).sqrt()
     }
 
@@ -295,6 +299,9 @@ const fn middle_of(bucket: usize) -> f64 {
 
 mod v2;
 
+/// No count grows beyond this, of histograms or of anything else that is added up: so it can be written in V2 form
+/// (2⁶³), is exact for every reader of JSON (2⁵³), and sums over different counters fit into 64 bits.
+pub const COUNT_MAX: u64 = 1 << 53;
 /// The largest value with a bucket: one hour in microseconds.
 pub const HIGHEST: u64 = 3_600_000_000;
 /// Buckets to every doubling: half of the smallest power of two above 2·10³ (3 significant digits).

@@ -3,7 +3,7 @@
 //! One type from the engine's recorder to the report. Adding is exact, commutative and associative, so threads,
 //! intervals and agents may be merged in any order.
 
-use crate::histogram::{Histogram, HistogramError};
+use crate::histogram::{Histogram, HistogramError, plus};
 use crate::outcome::Outcome;
 use crate::pacer::SkipReason;
 use crate::plan::Plan;
@@ -92,7 +92,8 @@ impl Measured {
         }
     }
 
-    /// Adds what another part measured under the same plan.
+    /// Adds what another part measured under the same plan. On an error a part of it may have been added, and the sums
+    /// are worth nothing any more: no honest counts come near it.
     pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
         for (own, more) in self.tallies.iter_mut().zip(&other.tallies) {
             *own = own.plus(more)?;
@@ -165,7 +166,7 @@ impl Tally {
     pub fn plus(&self, other: &Self) -> Result<Self, HistogramError> {
         let mut sum = self.counters();
         for (own, more) in sum.iter_mut().zip(other.counters()) {
-            *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
+            *own = plus(*own, more)?;
         }
         Ok(Self::from_counters(sum))
     }
@@ -189,14 +190,14 @@ impl Series {
     /// Adds what the same series measured elsewhere.
     pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
         for (own, more) in self.outcomes.iter_mut().zip(other.outcomes) {
-            *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
+            *own = plus(*own, more)?;
         }
         for (status, more) in &other.status {
             let own = self.status.entry(*status).or_default();
-            *own = own.checked_add(*more).ok_or(HistogramError::TooMany)?;
+            *own = plus(*own, *more)?;
         }
-        self.bytes_in = self.bytes_in.checked_add(other.bytes_in).ok_or(HistogramError::TooMany)?;
-        self.bytes_out = self.bytes_out.checked_add(other.bytes_out).ok_or(HistogramError::TooMany)?;
+        self.bytes_in = plus(self.bytes_in, other.bytes_in)?;
+        self.bytes_out = plus(self.bytes_out, other.bytes_out)?;
         self.service_time.add(&other.service_time)?;
         self.send_lag.add(&other.send_lag)?;
         self.ttfb.add(&other.ttfb)?;

@@ -4,7 +4,7 @@
 //! exactly. Buckets are one second wide; a long run is coarsened by merging neighbours, which loses resolution and
 //! never a count, so that memory is bounded.
 
-use crate::histogram::{Histogram, HistogramError};
+use crate::histogram::{Histogram, HistogramError, plus};
 use crate::time::RunTime;
 use std::collections::BTreeMap;
 
@@ -96,7 +96,7 @@ impl Timeline {
     fn at_second(&mut self, second: u64) -> &mut Bucket {
         let start = second - second % self.width_s;
         if self.buckets.len() >= BUCKETS_MAX && !self.buckets.contains_key(&start) {
-            // Sums that would overflow 64 bits are refused where they come in, so this merge cannot fail.
+            // Sums that are too large are refused where they come in, and so rarely that a bucket too many does no harm.
             if self.coarsen().is_ok() {
                 return self.at_second(second);
             }
@@ -122,7 +122,7 @@ impl Bucket {
             (&mut self.finished, other.finished),
             (&mut self.errors, other.errors),
         ] {
-            *own = own.checked_add(more).ok_or(HistogramError::TooMany)?;
+            *own = plus(*own, more)?;
         }
         Ok(())
     }

@@ -299,7 +299,7 @@ impl Books {
     /// Requests under way, over all sessions.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.sessions.values().map(|account| account.beat.in_flight).sum()
+        self.sessions.values().map(|account| account.beat.in_flight).fold(0, u32::saturating_add)
     }
 
     /// Requests under way at a session.

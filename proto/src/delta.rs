@@ -2,7 +2,7 @@
 
 use crate::v1;
 use common::delta::Delta;
-use common::histogram::{Histogram, HistogramError};
+use common::histogram::{Histogram, HistogramError, plus};
 use common::measured::{Measured, Series, Tally};
 use common::outcome::Outcome;
 use common::time::RunTime;
@@ -97,6 +97,7 @@ pub fn head(message: &v1::Delta, scenarios: usize) -> Result<Delta, Refused> {
     }
     for (own, scenario) in measured.tallies.iter_mut().zip(&message.scenarios) {
         *own = tally_from_wire(scenario.delta.as_ref().ok_or(Refused::Absent("tally"))?);
+        own.counters().into_iter().try_for_each(countable)?;
         cumulative
             .push(tally_from_wire(scenario.cumulative.as_ref().ok_or(Refused::Absent("running tally"))?));
         cursors.push(RunTime::from_nanos(scenario.cursor));
@@ -120,7 +121,7 @@ pub fn check(message: &v1::Delta, series: usize) -> Result<(), Refused> {
 }
 
 /// Adds the series in `message` to what was measured before, straight from the bytes. What passed [`check`] under the
-/// same plan is refused only when a sum does not fit into 64 bits; then a part of it may have been added.
+/// same plan is refused only when a sum is too large; then a part of it may have been added.
 pub fn add_series(measured: &mut Measured, message: &v1::Delta) -> Result<(), Refused> {
     for one in &message.series {
         let range = Refused::Range { what: "series", got: u64::from(one.series) };
@@ -166,6 +167,8 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
         let (got, expected) = (one.outcomes.len(), Outcome::ALL.len());
         return Err(Refused::Length { what: "outcomes", got, expected });
     }
+    let counts = one.outcomes.iter().chain([&one.bytes_in, &one.bytes_out]).copied();
+    counts.chain(one.status.iter().map(|count| count.count)).try_for_each(countable)?;
     one.status.iter().try_for_each(|count| status_code(count).map(drop))?;
     let histograms = [&one.service_time, &one.send_lag, &one.ttfb, &one.connect_time, &one.size];
     histograms.into_iter().try_for_each(|histogram| check_histogram(histogram.as_ref()))?;
@@ -179,13 +182,16 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
         if bucket.start_s > RUN_S_MAX {
             return Err(Refused::Range { what: "bucket start", got: bucket.start_s });
         }
+        [bucket.started, bucket.finished, bucket.errors].into_iter().try_for_each(countable)?;
         check_histogram(bucket.response_time.as_ref())?;
     }
     Ok(())
 }
 
 fn check_histogram(message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
-    message.map_or(Ok(()), |message| Histogram::check_v2(&message.v2, message.count))
+    let Some(message) = message else { return Ok(()) };
+    [message.count, message.overflow].into_iter().try_for_each(countable)?;
+    Histogram::check_v2(&message.v2, message.count)
 }
 
 fn status_code(count: &v1::StatusCount) -> Result<u16, Refused> {
@@ -195,13 +201,13 @@ fn status_code(count: &v1::StatusCount) -> Result<u16, Refused> {
 
 fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
     for (own, more) in own.outcomes.iter_mut().zip(&one.outcomes) {
-        *own = sum(*own, *more)?;
+        *own = plus(*own, *more)?;
     }
     for count in &one.status {
         let own = own.status.entry(status_code(count)?).or_default();
-        *own = sum(*own, count.count)?;
+        *own = plus(*own, count.count)?;
     }
-    (own.bytes_in, own.bytes_out) = (sum(own.bytes_in, one.bytes_in)?, sum(own.bytes_out, one.bytes_out)?);
+    (own.bytes_in, own.bytes_out) = (plus(own.bytes_in, one.bytes_in)?, plus(own.bytes_out, one.bytes_out)?);
     read_histogram(&mut own.service_time, one.service_time.as_ref())?;
     read_histogram(&mut own.send_lag, one.send_lag.as_ref())?;
     read_histogram(&mut own.ttfb, one.ttfb.as_ref())?;
@@ -210,15 +216,11 @@ fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
     one.buckets.iter().try_for_each(|bucket| read_bucket(own, bucket))
 }
 
-fn sum(own: u64, more: u64) -> Result<u64, HistogramError> {
-    own.checked_add(more).ok_or(HistogramError::TooMany)
-}
-
 fn read_bucket(own: &mut Series, message: &v1::Bucket) -> Result<(), Refused> {
     let bucket = own.timeline.open(message.start_s, message.width_s)?;
-    bucket.started = sum(bucket.started, message.started)?;
-    bucket.finished = sum(bucket.finished, message.finished)?;
-    bucket.errors = sum(bucket.errors, message.errors)?;
+    bucket.started = plus(bucket.started, message.started)?;
+    bucket.finished = plus(bucket.finished, message.finished)?;
+    bucket.errors = plus(bucket.errors, message.errors)?;
     Ok(read_histogram(&mut bucket.response_time, message.response_time.as_ref())?)
 }
 
@@ -238,6 +240,11 @@ fn tally_to_wire(tally: &Tally) -> v1::Tally {
 fn tally_from_wire(message: &v1::Tally) -> Tally {
     let v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped } = *message;
     Tally { started, finished, abandoned, late, overload, no_lease, stopped }
+}
+
+/// Refuses what no sum may be.
+fn countable(count: u64) -> Result<(), HistogramError> {
+    plus(0, count).map(drop)
 }
 
 /// A year and a day: no schedule is longer.

@@ -117,9 +117,10 @@ fn claims_that_do_not_fit_are_refused() {
         assert_eq!(sum, Histogram::new(), "{what}");
         assert_eq!(Histogram::check_v2(&bytes, total), Err(error), "{what}");
     }
-    let mut full = Histogram { count: u64::MAX, ..Histogram::new() };
+    let mut full = Histogram { count: COUNT_MAX - 2, ..Histogram::new() };
     assert_eq!(full.add_v2(&good, 3, 0), Err(HistogramError::TooMany));
-    assert_eq!(full.add(&of(&[1])), Err(HistogramError::TooMany));
+    assert_eq!(full.add(&of(&[1, 2, 3])), Err(HistogramError::TooMany));
+    assert_eq!(full.add(&of(&[1, 2])), Ok(()));
 }
 
 #[test]
@@ -128,6 +129,12 @@ fn what_lies_above_the_shape_is_counted_not_clamped() {
     assert_eq!((histogram.count(), histogram.overflow()), (2, 2));
     assert_eq!(histogram.quantile(0.25), 10);
     assert_eq!(histogram.quantile(1.0), HIGHEST);
+}
+
+#[test]
+fn nothing_has_a_mean_of_zero_without_a_sign() {
+    let nothing = Histogram::new();
+    assert!([nothing.mean(), nothing.stddev()].iter().all(|zero| *zero == 0.0 && zero.is_sign_positive()));
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub(super) fn encode(first: usize, counts: &[u64]) -> Vec<u8> {
         }
         put_empty(&mut bytes, empty);
         empty = 0;
-        // A count above 2⁶³ cannot be written; nothing counts that many things one by one.
+        // No count is above 2⁵³.
         put(&mut bytes, i64::try_from(*n).unwrap_or(i64::MAX));
     }
     put_empty(&mut bytes, empty);

@@ -105,7 +105,9 @@ impl Problem {
         let is_long = source.chars().nth(WINDOW).is_some();
         let skipped = if is_long { before.saturating_sub(WINDOW / 4) } else { 0 };
         let mut excerpt: String = source.chars().skip(skipped).take(WINDOW).map(printable).collect();
-        let (mut from, mut to) = (before - skipped, (before - skipped + length).min(WINDOW));
+        // At the end of a line that just fits, the mark stands behind the window.
+        let (mut from, mut to) =
+            (before - skipped, (before - skipped + length).min(WINDOW).max(before - skipped + 1));
         if source.chars().nth(skipped + WINDOW).is_some() {
             excerpt.push('…');
         } else {
@@ -176,6 +178,21 @@ mod tests {
             ("a", 7..9, "error: m\n  --> p:1:2\n  |\n1 | a\n  |  ^ h\n", "outside of the text"),
         ] {
             assert_eq!(shown(text, span), format!("{expected}\np: 1 problem"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_marked_however_long_its_line_is() {
+        for length in [0, 1, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW] {
+            let text = "a".repeat(length);
+            let faults = [0, length / 2, length].map(|at| Fault::new(at..at, "m", ""));
+            for problem in Problems::locate("p", &text, faults.to_vec()).list {
+                let (underline, shown) = (problem.underline, problem.excerpt.chars().count());
+                assert!(
+                    !underline.is_empty() && underline.end <= shown + 1,
+                    "{underline:?} of {shown} in {length}"
+                );
+            }
         }
     }
 

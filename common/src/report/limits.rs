@@ -69,7 +69,9 @@ fn value_of(metric: &Metric, evidence: &Evidence<'_>, books: &Books) -> Option<f
             statistic(&merged, stat)
         }
         Measure::ErrorRate => {
-            let sum = |(requests, errors), one: &Series| (requests + one.requests(), errors + one.errors());
+            let sum = |(requests, errors): (u64, u64), one: &Series| {
+                (requests.saturating_add(one.requests()), errors.saturating_add(one.errors()))
+            };
             let (requests, errors) = series.fold((0, 0), sum);
             (requests > 0).then(|| errors as f64 / requests as f64)
         }

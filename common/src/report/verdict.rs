@@ -1,6 +1,7 @@
 //! What is to be thought of a run.
 
 use crate::human;
+use crate::measured::Series;
 use crate::outcome::Outcome;
 use crate::report::books::Books;
 use crate::report::delivery::Delivery;
@@ -182,13 +183,13 @@ fn slow_agents<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = Finding> 
 
 fn own_faults(evidence: &Evidence<'_>) -> Option<String> {
     let series = &evidence.totals.series;
-    let requests: u64 = series.iter().map(|one| one.requests()).sum();
+    let requests = series.iter().map(Series::requests).fold(0, u64::saturating_add);
     let faults = Outcome::ALL.into_iter().filter(|outcome| outcome.is_generators_own()).map(|outcome| {
-        let n: u64 = series.iter().map(|one| one.outcomes[outcome.index()]).sum();
+        let n = series.iter().map(|one| one.outcomes[outcome.index()]).fold(0, u64::saturating_add);
         (outcome, n)
     });
     let faults: Vec<_> = faults.filter(|(_, n)| *n > 0).collect();
-    let all: u64 = faults.iter().map(|(_, n)| n).sum();
+    let all = faults.iter().map(|(_, n)| *n).fold(0, u64::saturating_add);
     if requests == 0 || all as f64 / requests as f64 <= OWN_FAULTS_MAX {
         return None;
     }

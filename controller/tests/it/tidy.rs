@@ -4,7 +4,7 @@ use common::plan::Plan;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const CRATES: [&str; 8] = ["common", "proto", "agent", "controller", "demo", "sim", "chaos", "bench"];
+const CRATES: [&str; 9] = ["common", "proto", "agent", "controller", "demo", "sim", "chaos", "bench", "fuzz"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()

@@ -88,7 +88,7 @@ fn claims_outside_the_plan_are_refused() {
     let series = |number| v1::SeriesDelta { series: number, outcomes: vec![0; 13], ..Default::default() };
     let bucket = |start_s, width_s| v1::Bucket { start_s, width_s, ..Default::default() };
     type Change = Box<dyn Fn(&mut v1::Delta)>;
-    let table: [(&str, Change, Refused); 8] = [
+    let table: [(&str, Change, Refused); 9] = [
         (
             "no scenario",
             Box::new(|d| d.scenarios.clear()),
@@ -115,6 +115,11 @@ fn claims_outside_the_plan_are_refused() {
                 }];
             }),
             Refused::Range { what: "status", got: 7 },
+        ),
+        (
+            "more bytes than anything is added up to",
+            Box::new(move |d| d.series = vec![v1::SeriesDelta { bytes_in: u64::MAX, ..series(0) }]),
+            Refused::Histogram(HistogramError::TooMany),
         ),
         (
             "a bucket of three seconds",
