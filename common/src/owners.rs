@@ -43,6 +43,8 @@ pub struct Owners {
     /// Nobody holds anything from here on, and nothing moves any more.
     stopped: Option<RunTime>,
     revising: Option<Revising>,
+    /// The planner found nothing to do, and nothing has changed since.
+    settled: bool,
     /// What was written since it was asked for last.
     news: Vec<Owned>,
 }
@@ -87,22 +89,26 @@ impl Owners {
             epoch: 0,
             stopped: None,
             revising: None,
+            settled: false,
             news: Vec::new(),
         }
     }
 
     /// Makes a session known; it holds nothing and gets nothing until it is [`Role::Active`].
     pub fn add(&mut self, session: SessionId, claim: Claim) {
+        self.settled = false;
         self.holders.entry(session).or_insert_with(|| Holder::new(claim));
     }
 
     /// Forgets a session that holds nothing and will hold nothing: nothing is sent to it, no answer is waited for.
     pub fn remove(&mut self, session: SessionId) {
+        self.settled = false;
         self.holders.remove(&session);
     }
 
     /// Says whether a session takes part.
     pub fn set_role(&mut self, session: SessionId, role: Role) {
+        self.settled = false;
         if let Some(holder) = self.holders.get_mut(&session) {
             holder.role = role;
         }
@@ -116,6 +122,7 @@ impl Owners {
 
     /// The first dealing, over everybody known: lanes interleave, so that agents are never in phase.
     pub fn deal(&mut self) -> Shares {
+        self.settled = false;
         // Whatever was dealt before is forgotten.
         let (from, to, lanes) = (RunTime::ZERO, RunTime::MAX, LaneSet::all());
         let forgotten = Owned { epoch: 0, owner: None, from, to, lanes };
@@ -133,20 +140,25 @@ impl Owners {
     /// What must be sent so that everybody comes to hold what they should. `from`: the earliest due time from which
     /// lanes can be taken from somebody who is there; far enough in the future to reach them.
     pub fn plan(&mut self, from: RunTime) -> Shares {
-        if self.stopped.is_some() {
+        if self.stopped.is_some() || self.settled {
             return vec![];
         }
-        if self.revising.is_some() {
-            return self.finish_revision();
-        }
-        let wanted = self.wanted();
-        let mut shares = self.shrink(&wanted, from);
-        shares.extend(self.grow(&wanted));
+        let shares = if self.revising.is_some() {
+            self.finish_revision()
+        } else {
+            let wanted = self.wanted();
+            let mut shares = self.shrink(&wanted, from);
+            shares.extend(self.grow(&wanted));
+            shares
+        };
+        // What is to be done follows from the state alone; `from` only dates it.
+        self.settled = shares.is_empty();
         shares
     }
 
     /// Takes everything from everybody from `from` on, for good.
     pub fn stop(&mut self, from: RunTime) -> Shares {
+        self.settled = false;
         self.stopped = Some(from);
         self.revising = None;
         self.take_all(from)
@@ -154,6 +166,7 @@ impl Owners {
 
     /// Takes everything from everybody from `from` on; [`Owners::revised`] says when the schedule may change.
     pub fn revise(&mut self, from: RunTime) -> Shares {
+        self.settled = false;
         if self.stopped.is_some() || self.revising.is_some() {
             return vec![];
         }
@@ -179,6 +192,7 @@ impl Owners {
     /// A session holds share `epoch` from `from` on. Says whether that is as it must be: it is not when a session
     /// whose lease was over comes to hold nothing only later, as then it has fired without a lease.
     pub fn on_ack(&mut self, session: SessionId, epoch: u32, from: RunTime) -> bool {
+        self.settled = false;
         let Some(holder) = self.holders.get_mut(&session) else { return true };
         let mut right = true;
         while let Some(pending) = holder.pending.pop_front_if(|pending| pending.share.epoch <= epoch) {
@@ -198,6 +212,7 @@ impl Owners {
     /// A session has resolved everything that it had under share `epoch`, and takes nothing more: what was granted
     /// later never was its own.
     pub fn finish(&mut self, session: SessionId, epoch: u32) {
+        self.settled = false;
         let Some(holder) = self.holders.get_mut(&session) else { return };
         holder.role = Role::Done;
         holder.pending.clear();
@@ -209,6 +224,7 @@ impl Owners {
 
     /// The lease of a session is over: it fires nothing that is due from `from` on.
     pub fn expire(&mut self, session: SessionId, from: RunTime) {
+        self.settled = false;
         let Some(holder) = self.holders.get_mut(&session) else { return };
         holder.lanes = LaneSet::empty();
         holder.pending.clear();
@@ -231,6 +247,7 @@ impl Owners {
     /// answers may have been lost. What was on its way to it is settled by that; returns what it must be sent before
     /// its lease counts again.
     pub fn on_return(&mut self, session: SessionId, held: &[Share]) -> Option<Share> {
+        self.settled = false;
         let holder = self.holders.get_mut(&session)?;
         let holds = held.last().cloned().unwrap_or_else(Share::nothing);
         self.epoch = self.epoch.max(holds.epoch);
@@ -261,6 +278,7 @@ impl Owners {
 
     /// Tells somebody who holds nothing that nothing more will come.
     pub fn dismiss(&mut self, session: SessionId, from: RunTime) -> Option<Share> {
+        self.settled = false;
         self.epoch += 1;
         let holder = self.holders.get_mut(&session)?;
         Some(holder.shrink(self.epoch, from, holder.lanes.clone()))
@@ -310,6 +328,7 @@ impl Owners {
 
     /// Writes what a journal kept, in its order. Sessions must be known before.
     pub fn restore(&mut self, owned: &Owned) {
+        self.settled = false;
         self.epoch = self.epoch.max(owned.epoch);
         self.history.write(owned);
         if let Some(holder) = owned.owner.and_then(|owner| self.holders.get_mut(&owner)) {
