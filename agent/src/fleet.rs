@@ -16,7 +16,6 @@ use common::time::RunTime;
 use proto::v1;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What an agent brings to every run.
 #[derive(Clone, Debug)]
@@ -41,8 +40,6 @@ pub(crate) struct Fleet {
     zero: Option<u64>,
     /// Run time zero on the controller's clock.
     zero_at: u64,
-    /// When the load ends.
-    end: RunTime,
     fin_sealed: bool,
 }
 
@@ -69,8 +66,6 @@ impl Fleet {
         let plan = check(assignment)?;
         let share = assignment.share.as_ref().and_then(proto::share::from_wire);
         let (share, _) = share.ok_or(NO_SHARE)?;
-        let end = timetables(&plan, &[]).map_err(|error| error.to_string())?;
-        let end = end.iter().map(Timetable::end).max().unwrap_or_default();
         let lease = Arc::new(Lease::default());
         let threads = threads(&plan, means.threads);
         let setup = Setup {
@@ -97,7 +92,6 @@ impl Fleet {
             stands: Stands::default(),
             zero: None,
             zero_at: 0,
-            end,
             fin_sealed: false,
         })
     }
@@ -141,8 +135,7 @@ impl Fleet {
     ) -> Result<RunTime, String> {
         if self.fin_sealed {
             // Everything is resolved and told: what it is granted never comes to be its own.
-            let after = self.end + Duration::from_nanos(1);
-            return Ok(if share.lanes.is_empty() { share.from } else { share.from.max(after) });
+            return Ok(if share.lanes.is_empty() { share.from } else { RunTime::MAX });
         }
         let timetables = timetables(&self.plan, revisions).map_err(|error| error.to_string())?;
         let mut from = share.from;
@@ -157,7 +150,6 @@ impl Fleet {
             };
             thread.switch(from, timetables.iter().map(part).collect());
         }
-        self.end = timetables.iter().map(Timetable::end).max().unwrap_or_default();
         Ok(from)
     }
 

@@ -191,6 +191,9 @@ impl Owners {
 
     /// A session holds share `epoch` from `from` on. Says whether that is as it must be: it is not when a session
     /// whose lease was over comes to hold nothing only later, as then it has fired without a lease.
+    ///
+    /// [`RunTime::MAX`] means never: the session has sealed its last delta and takes nothing more. What it was granted
+    /// is free again from when it was granted.
     pub fn on_ack(&mut self, session: SessionId, epoch: u32, from: RunTime) -> bool {
         self.settled = false;
         let Some(holder) = self.holders.get_mut(&session) else { return true };
@@ -199,11 +202,14 @@ impl Owners {
             let asked = pending.share.from;
             let from = if pending.share.epoch == epoch { from.max(asked) } else { asked };
             right &= !pending.strict || from == asked;
-            holder.from = holder.from.max(from);
+            holder.from = if from == RunTime::MAX { holder.from } else { holder.from.max(from) };
             self.history.take(session, &pending.lost, (from, RunTime::MAX), &mut self.news);
         }
         if let Some((_, asked, lanes)) = holder.gained.take_if(|(gained, ..)| *gained == epoch) {
             self.history.take(session, &lanes, (asked, from), &mut self.news);
+            if from == RunTime::MAX {
+                (holder.role, holder.lanes) = (Role::Done, self.history.held(session));
+            }
         }
         holder.acked = holder.acked.max(epoch);
         right

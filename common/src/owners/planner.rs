@@ -2,7 +2,7 @@
 
 use crate::lane::{LaneSet, deal};
 use crate::owners::holder::Holder;
-use crate::owners::{Owned, Owners, Role, Shares, quotas};
+use crate::owners::{Claim, Owned, Owners, Role, Shares, quotas};
 use crate::share::{SessionId, Share};
 use crate::time::RunTime;
 use std::collections::BTreeMap;
@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 impl Owners {
     /// How many lanes everybody should hold; only those count who are to get some.
     pub(super) fn wanted(&self) -> BTreeMap<SessionId, u16> {
-        let counts = |holder: &Holder| match holder.role {
-            Role::Active | Role::Missed => true,
-            Role::Done => !holder.lanes.is_empty(),
-            Role::Spare => false,
+        let claim = |holder: &Holder| match holder.role {
+            Role::Active | Role::Missed => Some(holder.claim),
+            // It takes no more than it has.
+            Role::Done if !holder.lanes.is_empty() => Some(Claim { cap: holder.lanes.len(), ..holder.claim }),
+            Role::Done | Role::Spare => None,
         };
-        let claims = self.holders.iter().filter(|(_, holder)| counts(holder));
-        let (sessions, claims): (Vec<_>, Vec<_>) = claims.map(|(s, holder)| (*s, holder.claim)).unzip();
+        let claims = self.holders.iter().filter_map(|(session, holder)| Some((*session, claim(holder)?)));
+        let (sessions, claims): (Vec<_>, Vec<_>) = claims.unzip();
         sessions.into_iter().zip(quotas(&claims)).collect()
     }
 

@@ -241,6 +241,22 @@ fn who_has_finished_is_sent_nothing_and_counts_only_while_it_has_lanes() {
 }
 
 #[test]
+fn what_is_granted_to_somebody_who_takes_nothing_more_is_free_at_once() {
+    let mut owners = dealt(3);
+    owners.expire(3, s(5));
+    owners.set_role(3, Role::Spare);
+    let grown = owners.plan(s(6));
+    owners.on_ack(1, grown[0].1.epoch, RunTime::MAX);
+    owners.on_ack(2, grown[1].1.epoch, grown[1].1.from);
+    settle(&mut owners, s(6));
+    assert_eq!(
+        owners_at(&owners, s(5)),
+        [(Some(1), 1366), (Some(2), 2730)].into(),
+        "and not from the end on"
+    );
+}
+
+#[test]
 fn a_stop_takes_everything_and_nothing_moves_after_it() {
     let mut owners = dealt(3);
     for (session, share) in owners.stop(s(4)) {

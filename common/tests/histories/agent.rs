@@ -12,6 +12,7 @@ use common::measured::Measured;
 use common::run::SessionId;
 use common::session::{LeaseReply, Session};
 use common::share::Share;
+use common::time::RunTime;
 use std::sync::Arc;
 
 /// What an agent waits for.
@@ -246,15 +247,10 @@ impl Agent {
         let Some(member) = &mut self.member else { return };
         if member.session.is_news(&share) {
             let tables = revised(&member.tables, revisions);
-            // Whoever has sealed the last delta resolves nothing any more.
-            let earliest =
-                if member.fin && !share.lanes.is_empty() && at.script.sabotage != Sabotage::TakesAfterLast {
-                    tables.iter().map(Timetable::end).max()
-                } else {
-                    None
-                };
-            let earliest =
-                earliest.map_or(share.from, |end| share.from.max(end + std::time::Duration::from_nanos(1)));
+            // Whoever has sealed the last delta never takes anything any more.
+            let never =
+                member.fin && !share.lanes.is_empty() && at.script.sabotage != Sabotage::TakesAfterLast;
+            let earliest = if never { RunTime::MAX } else { share.from };
             let from = member.engine.adopt((earliest, &share.lanes), &tables, last, at);
             member.session.take(share, from);
         }

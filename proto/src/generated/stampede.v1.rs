@@ -128,7 +128,7 @@ pub struct Ack {
     #[prost(string, tag = "2")]
     pub refused: ::prost::alloc::string::String,
     /// The answer to a Share or a Stop: the due time from which it really holds, `from` or later, as nothing that was
-    /// fired can be taken back.
+    /// fired can be taken back. The highest value: never, the last delta is sealed.
     #[prost(uint64, tag = "3")]
     pub from: u64,
 }
