@@ -19,6 +19,7 @@ use crate::lane::LaneSet;
 use crate::share::{SessionId, Share};
 use crate::time::RunTime;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 mod account;
 mod history;
@@ -148,7 +149,7 @@ impl Owners {
         } else {
             let wanted = self.wanted();
             let mut shares = self.shrink(&wanted, from);
-            shares.extend(self.grow(&wanted));
+            shares.extend(self.grow(&wanted, from - TOO_LATE));
             shares
         };
         // What is to be done follows from the state alone; `from` only dates it.
@@ -347,6 +348,10 @@ impl Owners {
         }
     }
 }
+
+/// Lanes that have been free for long are not granted from so long before the time at which lanes can be taken from
+/// somebody: whoever got them would only skip what was due then, and would look late.
+const TOO_LATE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

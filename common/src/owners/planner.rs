@@ -50,10 +50,11 @@ impl Owners {
     }
 
     /// Hands free lanes to those who have too few: to each at most one share, and in one share only lanes that are
-    /// free from the same due time on.
-    pub(super) fn grow(&mut self, wanted: &BTreeMap<SessionId, u16>) -> Shares {
+    /// free from the same due time on. None from before `earliest`: what was due then is too late for anybody.
+    pub(super) fn grow(&mut self, wanted: &BTreeMap<SessionId, u16>, earliest: RunTime) -> Shares {
         let mut shares = vec![];
         for (from, lanes) in self.history.free() {
+            let from = from.max(earliest);
             let room = |(session, holder): (&SessionId, &Holder)| {
                 let open = holder.role == Role::Active && holder.pending.is_empty() && holder.is_here();
                 let room = if open { wanted[session].saturating_sub(holder.lanes.len()) } else { 0 };

@@ -257,6 +257,20 @@ fn what_is_granted_to_somebody_who_takes_nothing_more_is_free_at_once() {
 }
 
 #[test]
+fn nobody_is_granted_what_is_too_late_to_fire() {
+    let mut owners = Owners::new();
+    owners.add(1, Claim { weight: 1, cap: 1000 });
+    for (session, share) in owners.deal() {
+        owners.on_ack(session, share.epoch, share.from);
+    }
+    owners.add(2, ANY);
+    owners.set_role(2, Role::Active);
+    let grown = owners.plan(s(60)).swap_remove(0).1;
+    assert_eq!((grown.from, grown.lanes.len()), (s(58), 3096), "not what nobody fired for a minute");
+    assert_eq!(owners_at(&owners, s(57)), [(None, 3096), (Some(1), 1000)].into());
+}
+
+#[test]
 fn a_stop_takes_everything_and_nothing_moves_after_it() {
     let mut owners = dealt(3);
     for (session, share) in owners.stop(s(4)) {

@@ -97,7 +97,10 @@ fn check_recovery(world: &mut World, owners: &Owners) {
         world.check.fail(Promise::Recovery, world.now, || format!("agent {agent} never finished"));
     }
     let script = &world.script;
-    let room: u64 = here.iter().map(|agent| u64::from(script.agents[*agent].1.cap)).sum();
+    let in_time = |agent: &&usize| {
+        script.faults.iter().any(|(at, fault)| *fault == Fault::Join(**agent) && *at <= script.calm)
+    };
+    let room: u64 = here.iter().filter(in_time).map(|agent| u64::from(script.agents[*agent].1.cap)).sum();
     if script.on_loss != OnLoss::Rebalance || room < u64::from(common::lane::LANES) || script.slots < 1000 {
         return;
     }
