@@ -192,8 +192,9 @@ fn deltas_that_do_not_follow_each_other_are_named() {
 
 #[test]
 fn sums_that_do_not_fit_are_no_sums() {
-    breaks("order", "give another sum", |made| made.deltas(1)[0].message.series[0].bytes_in = u64::MAX);
-    breaks("report", "merge the deltas", |made| made.deltas(1)[0].message.series[0].bytes_in = u64::MAX);
+    const LARGEST: u64 = common::histogram::COUNT_MAX;
+    breaks("order", "give another sum", |made| made.deltas(1)[0].message.series[0].bytes_in = LARGEST);
+    breaks("report", "merge the deltas", |made| made.deltas(1)[0].message.series[0].bytes_in = LARGEST);
 }
 
 #[test]
