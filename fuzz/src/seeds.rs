@@ -84,7 +84,7 @@ fn answers() -> Vec<Vec<u8>> {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0A;a=\"b\"\r\n0123456789\r\n0\r\n\r\n",
     ];
     let whole = texts.iter().map(|text| [&[8], text.as_bytes()].concat());
-    whole.chain([[&[1], texts[0][..38].as_bytes()].concat()]).collect()
+    whole.chain([[&[1], &texts[0].as_bytes()[..38]].concat()]).collect()
 }
 
 fn histograms() -> Vec<Vec<u8>> {

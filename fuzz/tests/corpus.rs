@@ -1,5 +1,7 @@
 //! Every kept input through its target, without a fuzzer.
 
+#![cfg(test)]
+
 use stampede_fuzz::{TARGETS, seeds};
 use std::path::PathBuf;
 
