@@ -1,6 +1,6 @@
 //! The coordinator: one task that owns the run. Events become facts, the run's orders become messages.
 //!
-//! What leaves it rests on what it has written: every message and every ack waits in the [`post`] until the journal
+//! What leaves it rests on what it has written: every message and every ack waits in the `post` until the journal
 //! says that the records before it are durable. Leases are answered elsewhere and wait for nothing.
 
 use crate::books::Books;
