@@ -144,7 +144,8 @@ impl Owners {
         if self.stopped.is_some() || self.settled {
             return vec![];
         }
-        let shares = if self.revising.is_some() {
+        let revising = self.revising.is_some();
+        let shares = if revising {
             self.finish_revision()
         } else {
             let wanted = self.wanted();
@@ -152,8 +153,8 @@ impl Owners {
             shares.extend(self.grow(&wanted, from - TOO_LATE));
             shares
         };
-        // What is to be done follows from the state alone; `from` only dates it.
-        self.settled = shares.is_empty();
+        // What is to be done follows from the state alone; `from` only dates it. A revision that is through is a change.
+        self.settled = shares.is_empty() && self.revising.is_some() == revising;
         shares
     }
 
@@ -256,8 +257,12 @@ impl Owners {
     pub fn on_return(&mut self, session: SessionId, held: &[Share]) -> Option<Share> {
         self.settled = false;
         let holder = self.holders.get_mut(&session)?;
-        let holds = held.last().cloned().unwrap_or_else(Share::nothing);
-        self.epoch = self.epoch.max(holds.epoch);
+        let newest = held.last().map_or(0, |share| share.epoch);
+        // What it never came to hold says nothing but that it was answered.
+        let held: Vec<&Share> = held.iter().filter(|share| share.from < RunTime::MAX).collect();
+        let nothing = Share::nothing();
+        let holds = held.last().copied().unwrap_or(&nothing);
+        self.epoch = self.epoch.max(newest);
         holder.pending.clear();
         let ends = held.iter().skip(1).map(|next| next.from).chain([RunTime::MAX]);
         for (share, end) in held.iter().zip(ends) {
@@ -265,7 +270,7 @@ impl Owners {
             self.history.take(session, &others, (share.from, end), &mut self.news);
         }
         holder.gained = None;
-        (holder.acked, holder.fence) = (holds.epoch, holder.fence.min(holds.epoch));
+        (holder.acked, holder.fence) = (newest, holder.fence.min(newest));
         holder.lanes = self.history.held(session);
         holder.from = holder.from.max(holds.from);
         holder.away = false;

@@ -249,6 +249,10 @@ fn what_is_granted_to_somebody_who_takes_nothing_more_is_free_at_once() {
     owners.on_ack(1, grown[0].1.epoch, RunTime::MAX);
     owners.on_ack(2, grown[1].1.epoch, grown[1].1.from);
     settle(&mut owners, s(6));
+    // It says so again on its next stream, and is not taken for somebody who was cut off.
+    let first = Share { epoch: 1, from: RunTime::ZERO, lanes: owners.history.held(1) };
+    let never = Share { from: RunTime::MAX, ..grown[0].1.clone() };
+    assert_eq!((owners.on_return(1, &[first, never]), owners.lanes(1)), (None, 1366));
     assert_eq!(
         owners_at(&owners, s(5)),
         [(Some(1), 1366), (Some(2), 2730)].into(),
@@ -303,6 +307,23 @@ fn a_revision_holds_when_nobody_holds_anything_under_the_old_schedule() {
     assert_eq!(owners_at(&owners, s(6))[&Some(1)], before[&Some(1)], "everybody gets back what it had");
     settle(&mut owners, s(7));
     assert_eq!(owners_at(&owners, s(7)), [(Some(1), 2048), (Some(2), 2048)].into());
+}
+
+#[test]
+fn who_came_while_the_schedule_was_changed_gets_its_part_though_everybody_else_is_gone() {
+    let mut owners = dealt(1);
+    let shares = owners.revise(s(4));
+    owners.add(2, ANY);
+    owners.set_role(2, Role::Active);
+    owners.set_role(1, Role::Spare);
+    owners.on_ack(1, shares[0].1.epoch, s(4));
+    assert_eq!(
+        (owners.revised(), owners.plan(s(4))),
+        (Some(s(4)), vec![]),
+        "nobody to give anything back to"
+    );
+    assert_eq!(owners.plan(s(5)).len(), 1);
+    assert_eq!(owners_at(&owners, s(4)), [(Some(2), LANES)].into());
 }
 
 #[test]

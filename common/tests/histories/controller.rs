@@ -31,6 +31,8 @@ pub(crate) enum Note {
         delta: Arc<Delta>,
     },
     Closed(Conn),
+    /// What this order asked for is prepared.
+    Ready(SessionId, u64),
     /// The operator asks for another rate.
     Revise(u64),
 }
@@ -195,9 +197,7 @@ impl Controller {
             Packet::Heartbeat { sent_at, share_epoch } => {
                 self.on_heartbeat(session, conn, (sent_at, share_epoch), at)
             }
-            Packet::Ready(command) if self.assigned.get(&session) == Some(&command) => {
-                self.feed(Note::Fact(Fact::Ready(session)), at);
-            }
+            Packet::Ready(command) => self.feed(Note::Ready(session, command), at),
             Packet::Ack { epoch, from } => self.feed(Note::Fact(Fact::Holds { session, epoch, from }), at),
             Packet::Leave => self.feed(Note::Fact(Fact::Leaves(session, "asked".into())), at),
             _ => {}
@@ -248,6 +248,11 @@ impl Controller {
                     self.obey(Fact::Away(session, "the stream ended".into()), at);
                 }
             }
+            // An older order may have been answered while a newer one was on its way.
+            Note::Ready(session, command) if self.assigned.get(&session) == Some(&command) => {
+                self.obey(Fact::Ready(session), at);
+            }
+            Note::Ready(..) => {}
             Note::Revise(milli) => {
                 self.wish = milli;
                 self.obey(Fact::Revise, at);

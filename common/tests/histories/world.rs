@@ -269,7 +269,11 @@ impl World {
         }
         let moment = self.chance.below(3 * MS);
         for event in std::mem::take(&mut self.processes[process].backlog) {
-            let is_message = matches!(event, Event::Arrive { .. });
+            // What waited in a queue stays in front of what comes now.
+            let is_message = matches!(
+                event,
+                Event::Arrive { .. } | Event::Controller { timer: controller::Timer::Feed(_), .. }
+            );
             let at = self.now + if is_message { 0 } else { moment };
             self.schedule(at, event);
         }
