@@ -224,7 +224,12 @@ impl Session {
     }
 
     /// Numbers an order that must be answered.
+    ///
+    /// Getting ready for the newest assignment is what counts: the answer to an older one may be on its way.
     pub fn ask(&mut self, asked: Asked) -> u64 {
+        if asked == Asked::Ready {
+            self.asked.retain(|_, earlier| *earlier != Asked::Ready);
+        }
         self.commands += 1;
         self.asked.insert(self.commands, asked);
         self.commands
