@@ -7,6 +7,7 @@ pub mod time;
 pub mod rate;
 pub mod token;
 mod nearest;
+pub mod answer;
 pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;
