@@ -1,7 +1,9 @@
 //! Small plans for the tests of this crate.
 
+use crate::lane::LANES;
 use crate::plan::{Arrivals, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
 use crate::rate::Rate;
+use crate::tape::{MAGIC, Mark, REST, Record, Tail, lane_of_client};
 use std::time::Duration;
 
 /// A scenario "s" with stages of (from, to) arrivals per second and a length in seconds.
@@ -30,4 +32,41 @@ fn step() -> Step {
         expect: Expect { status: vec![] },
         timeout: Duration::from_secs(1),
     }
+}
+
+/// The bytes of a tape with these entries (nanoseconds since the first, client, path), all of one template that is
+/// counted with the rest.
+pub(crate) fn tape_of(entries: &[(u64, &str, &str)]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    let mut marks = vec![vec![]; usize::from(LANES)];
+    for (number, (at, client, path)) in (0..).zip(entries) {
+        let record = Record {
+            method: 0,
+            template: 0,
+            status: 200,
+            bytes: Some(7),
+            latency_us: None,
+            path,
+            host: "",
+            body: None,
+        };
+        let position = bytes.len() as u64;
+        record.write(&mut bytes);
+        let length = u32::try_from(bytes.len() as u64 - position).unwrap();
+        marks[usize::from(lane_of_client(client.as_bytes()))].push(Mark {
+            at: *at,
+            number,
+            position,
+            length,
+        });
+    }
+    let tail = Tail {
+        lanes: marks.iter().map(|marks| marks.len() as u64).collect(),
+        templates: vec![REST],
+        marks_at: bytes.len() as u64,
+        span: entries.last().map_or(0, |(at, ..)| *at),
+    };
+    bytes.extend(marks.iter().flatten().flat_map(|mark| mark.to_bytes()));
+    bytes.extend(tail.to_bytes());
+    bytes
 }

@@ -6,6 +6,9 @@
 pub mod time;
 pub mod rate;
 pub mod token;
+pub mod lane;
+pub mod log;
+pub mod tape;
 mod nearest;
 pub mod answer;
 pub mod threshold;
@@ -13,7 +16,6 @@ pub mod threshold;
 pub mod plan;
 pub mod schedule;
 pub mod random;
-pub mod lane;
 pub mod arrivals;
 pub mod share;
 pub mod owners;
