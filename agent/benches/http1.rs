@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use common::plan::Plan;
+use common::script::Script;
 use criterion::{Criterion, criterion_group, criterion_main};
 use stampede_agent::http1::{Progress, Reader, Request};
 
@@ -31,7 +32,9 @@ fn answers(criterion: &mut Criterion) {
 fn requests(criterion: &mut Criterion) {
     let plan = Plan::parse("plan.toml", PLAN).expect("the plan below is valid");
     let scenario = &plan.scenarios[0];
-    let request = Request::new(&plan.target, &scenario.steps[0], &scenario.name);
+    let script = Script::compile(&plan);
+    let message = script.fixed(0, 0).expect("a literal step is the same for all arrivals");
+    let request = Request::new(&plan.target, message, &scenario.name);
     let mut out = Vec::new();
     criterion.bench_function("write a request with its arrival's number", |bencher| {
         bencher.iter(|| request.bytes(black_box(123_456_789), &mut out).len());

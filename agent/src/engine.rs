@@ -19,6 +19,7 @@ use common::arrivals::Cursor;
 use common::lane::{LaneSet, deal};
 use common::measured::Measured;
 use common::plan::Plan;
+use common::script::Script;
 use common::share::Share;
 use common::time::RunTime;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ use tokio::sync::{mpsc, oneshot};
 pub struct Setup {
     /// What to do.
     pub plan: Arc<Plan>,
+    /// Its requests.
+    pub script: Arc<Script>,
     /// The lanes of this agent.
     pub share: Share,
     /// Permission to fire.

@@ -11,6 +11,7 @@ use common::histogram::Histogram;
 use common::lane::deal;
 use common::measured::Measured;
 use common::plan::{Plan, hash};
+use common::script::Script;
 use common::share::Share;
 use common::time::RunTime;
 use proto::v1;
@@ -68,8 +69,10 @@ impl Fleet {
         let (share, _) = share.ok_or(NO_SHARE)?;
         let lease = Arc::new(Lease::default());
         let threads = threads(&plan, means.threads);
+        let script = Arc::new(Script::compile(&plan));
         let setup = Setup {
             plan: Arc::new(plan),
+            script,
             share: share.clone(),
             lease: Arc::clone(&lease),
             allow: Arc::clone(&means.allow),

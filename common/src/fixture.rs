@@ -1,9 +1,10 @@
 //! Small plans for the tests of this crate.
 
 use crate::lane::LANES;
-use crate::plan::{Arrivals, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
+use crate::plan::{Arrivals, Body, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
 use crate::rate::Rate;
 use crate::tape::{MAGIC, Mark, REST, Record, Tail, lane_of_client};
+use crate::text::Text;
 use std::time::Duration;
 
 /// A scenario "s" with stages of (from, to) arrivals per second and a length in seconds.
@@ -26,9 +27,10 @@ fn step() -> Step {
     Step {
         name: "GET /".into(),
         method: Method::Get,
-        path: "/".into(),
+        path: Text::verbatim("/"),
+        query: vec![],
         headers: vec![],
-        body: None,
+        body: Body::None,
         expect: Expect { status: vec![] },
         timeout: Duration::from_secs(1),
     }

@@ -11,9 +11,11 @@ pub mod log;
 pub mod tape;
 mod nearest;
 pub mod answer;
+pub mod text;
 pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;
+pub mod script;
 pub mod schedule;
 pub mod random;
 pub mod arrivals;

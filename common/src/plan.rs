@@ -8,6 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::rate::Rate;
+use crate::text::Text;
 use crate::threshold::Threshold;
 
 mod url;
@@ -17,6 +18,8 @@ mod problem;
 mod shape;
 mod faults;
 mod headers;
+mod body;
+mod step;
 mod scenario;
 mod check;
 mod read;
@@ -54,7 +57,7 @@ pub struct Target {
     /// From the first byte sent to the last byte received; for steps that name none of their own.
     pub timeout: Duration,
     /// Headers of every request, lower-case names. Already merged into every [`Step::headers`].
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(String, Text)>,
     /// The protocol spoken.
     pub http: HttpVersion,
     /// Whether each request carries `x-stampede-arrival: SCENARIO:NUMBER`.
@@ -231,15 +234,57 @@ pub struct Step {
     /// The request's method.
     pub method: Method,
     /// Path and query, from the first `/`; appended to the target's base URL.
-    pub path: String,
+    pub path: Text,
+    /// Added to the path as its query, by name; names and values are encoded.
+    pub query: Vec<(String, Text)>,
     /// Every header of the request: the target's and the step's, the step's win. Lower-case names.
-    pub headers: Vec<(String, String)>,
-    /// Sent as written; never with HEAD.
-    pub body: Option<String>,
+    pub headers: Vec<(String, Text)>,
+    /// What is sent behind the head; never with HEAD.
+    pub body: Body,
     /// What makes the answer good.
     pub expect: Expect,
     /// From the first byte sent to the last byte received.
     pub timeout: Duration,
+}
+
+/// What is sent behind a request's head.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Body {
+    /// Nothing.
+    #[default]
+    None,
+    /// Sent as written.
+    Text(Text),
+    /// The same, and it is JSON: says so in `content-type` where the plan does not say something else.
+    Json(Text),
+    /// Fields of a form, by name, as `application/x-www-form-urlencoded`.
+    Form(Vec<(String, Text)>),
+    /// Parts of a form, in order, as `multipart/form-data`.
+    Multipart(Vec<FormPart>),
+    /// The content of a file, by its path as written.
+    File(String),
+}
+
+/// A part of a `multipart/form-data` body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormPart {
+    /// The field's name.
+    pub name: String,
+    /// What it holds.
+    pub content: PartContent,
+    /// The name of the file that the field is said to be.
+    pub filename: Option<Text>,
+    /// Its `content-type`.
+    pub media_type: Option<String>,
+}
+
+/// What a part of a form holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartContent {
+    /// A text.
+    Value(Text),
+    /// The content of a file, by its path as written.
+    File(String),
 }
 
 /// What makes an answer good.

@@ -11,6 +11,7 @@ use crate::engine::worker::Worker;
 use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::plan::{Plan, Scheme, Tls};
+use common::script::{Message, Script};
 use common::time::RunTime;
 use slab::Slab;
 use std::cell::RefCell;
@@ -34,7 +35,7 @@ pub(super) struct Full {
 type Exchange = Result<(u16, RunTime, u64), Outcome>;
 
 impl Full {
-    pub(super) fn new(plan: &Plan, allow: &Arc<AllowList>) -> Result<Self, String> {
+    pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
         let target = &plan.target;
         // In the clear nothing is verified, but without a configuration the builder looks for the process's TLS
         // provider and panics.
@@ -54,8 +55,12 @@ impl Full {
         }
         let client =
             builder.build().map_err(|error| format!("build the HTTP/2 client: {}", chain(&error)))?;
-        let build = |scenario| request(&client, plan, scenario);
-        let requests = plan.scenarios.iter().map(build).collect::<Result<Vec<_>, _>>()?;
+        let build = |(number, scenario): (usize, &common::plan::Scenario)| {
+            let message = script.fixed(number, 0).cloned().unwrap_or_default();
+            request(&client, plan, &message)
+                .map_err(|why| format!("build the request of {}: {why}", scenario.name))
+        };
+        let requests = plan.scenarios.iter().enumerate().map(build).collect::<Result<Vec<_>, _>>()?;
         for request in &requests {
             check_host_literal(request.url(), allow).map_err(|denied| denied.to_string())?;
         }
@@ -144,22 +149,17 @@ async fn exchange(worker: Rc<Worker>, key: usize, scenario: usize, due: Due) {
     });
 }
 
-fn request(
-    client: &reqwest::Client,
-    plan: &Plan,
-    scenario: &common::plan::Scenario,
-) -> Result<reqwest::Request, String> {
-    let step = &scenario.steps[0];
-    let method = reqwest::Method::from_bytes(step.method.as_str().as_bytes());
-    let method = method.map_err(|_| format!("{} is no method of HTTP/2", step.method.as_str()))?;
-    let mut builder = client.request(method, format!("{}{}", plan.target.base_url, step.path));
-    for (name, value) in &step.headers {
+fn request(client: &reqwest::Client, plan: &Plan, message: &Message) -> Result<reqwest::Request, String> {
+    let method = reqwest::Method::from_bytes(message.method.as_str().as_bytes());
+    let method = method.map_err(|_| format!("{} is no method of HTTP/2", message.method.as_str()))?;
+    let mut builder = client.request(method, format!("{}{}", plan.target.base_url, message.path));
+    for (name, value) in &message.headers {
         builder = builder.header(name, value);
     }
-    if let Some(body) = &step.body {
+    if let Some(body) = &message.body {
         builder = builder.body(body.clone());
     }
-    builder.build().map_err(|error| format!("build the request of {}: {}", scenario.name, chain(&error)))
+    builder.build().map_err(|error| chain(&error))
 }
 
 /// What an error of reqwest means for the request.

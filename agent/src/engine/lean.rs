@@ -13,6 +13,7 @@ use crate::http1::Request;
 use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::plan::Plan;
+use common::script::Script;
 use common::time::RunTime;
 use conn::{Conn, Flight};
 use slab::Slab;
@@ -38,13 +39,14 @@ pub(super) struct Lean {
 }
 
 impl Lean {
-    pub(super) fn new(plan: &Plan, allow: &Arc<AllowList>) -> Result<Self, String> {
-        let request = |scenario: &common::plan::Scenario| {
-            Request::new(&plan.target, &scenario.steps[0], &scenario.name)
+    pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
+        let request = |(number, scenario): (usize, &common::plan::Scenario)| {
+            let message = script.fixed(number, 0).cloned().unwrap_or_default();
+            Request::new(&plan.target, &message, &scenario.name)
         };
         Ok(Self {
             connector: Connector::new(&plan.target, Arc::clone(allow))?,
-            requests: plan.scenarios.iter().map(request).collect(),
+            requests: plan.scenarios.iter().enumerate().map(request).collect(),
             timeouts: plan.scenarios.iter().map(|scenario| scenario.steps[0].timeout).collect(),
             open: RefCell::default(),
             idle: RefCell::default(),

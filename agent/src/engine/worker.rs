@@ -75,8 +75,8 @@ impl Worker {
         let stream = |scenario| Stream::new(&plan, scenario, share, part(scenario.max_in_flight));
         let streams = plan.scenarios.iter().map(stream).collect::<Result<Vec<_>, _>>()?;
         let client = match plan.target.client() {
-            Which::Lean => Client::Lean(Lean::new(&plan, &setup.allow)?),
-            Which::Full => Client::Full(Full::new(&plan, &setup.allow)?),
+            Which::Lean => Client::Lean(Lean::new(&plan, &setup.script, &setup.allow)?),
+            Which::Full => Client::Full(Full::new(&plan, &setup.script, &setup.allow)?),
         };
         let mut recorder = Recorder::new(Measured::for_plan(&plan));
         if let Some(folder) = &setup.rows {

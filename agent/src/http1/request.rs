@@ -1,6 +1,7 @@
 //! The bytes of a request: everything that is the same for all arrivals is written once.
 
-use common::plan::{Method, Step, Target};
+use common::plan::{Method, Target};
+use common::script::Message;
 
 /// A request whose constant part is built once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,37 +13,12 @@ pub struct Request {
 }
 
 impl Request {
-    /// Writes the step's request as far as it is the same for every arrival of `scenario`.
-    ///
-    /// The plan's own `host` and `user-agent` win over ours.
+    /// Writes a request that is the same for every arrival of `scenario`, but for the arrival's number.
     #[must_use]
-    pub fn new(target: &Target, step: &Step, scenario: &str) -> Self {
-        let url = &target.base_url;
-        let mut bytes =
-            format!("{} {}{} HTTP/1.1\r\n", step.method.as_str(), url.path, step.path).into_bytes();
-        let is_written = |name: &str| step.headers.iter().any(|(own, _)| own == name);
-        if !is_written("host") {
-            put(&mut bytes, "host", &url.authority());
-        }
-        if !is_written("user-agent") {
-            put(&mut bytes, "user-agent", USER_AGENT);
-        }
-        for (name, value) in &step.headers {
-            put(&mut bytes, name, value);
-        }
-        let body = step.body.as_deref();
-        // RFC 9110, 8.6: these methods say the length even of an empty body.
-        let announces_body = matches!(step.method, Method::Post | Method::Put | Method::Patch);
-        if body.is_some() || announces_body {
-            put(&mut bytes, "content-length", &body.map_or(0, str::len).to_string());
-        }
-        let number_at = target.identify.then(|| {
-            put(&mut bytes, "x-stampede-arrival", &format!("{scenario}:"));
-            bytes.len() - CRLF.len()
-        });
-        bytes.extend_from_slice(CRLF);
-        bytes.extend_from_slice(body.unwrap_or_default().as_bytes());
-        Self { bytes, number_at, is_head: step.method == Method::Head }
+    pub fn new(target: &Target, message: &Message, scenario: &str) -> Self {
+        let mut bytes = Vec::new();
+        let number_at = write(target, message, scenario, &mut bytes);
+        Self { bytes, number_at, is_head: message.method == Method::Head }
     }
 
     /// The request of arrival `k`: written into `out`, which is cleared first, or, when no number is wanted, the
@@ -64,6 +40,38 @@ impl Request {
     }
 }
 
+/// Writes a request behind what is in `bytes`; returns where the arrival's number belongs, when the target wants to
+/// know it. The plan's own `host` and `user-agent` win over ours.
+fn write(target: &Target, message: &Message, scenario: &str, bytes: &mut Vec<u8>) -> Option<usize> {
+    let url = &target.base_url;
+    for part in [message.method.as_str(), " ", &url.path, &message.path, " HTTP/1.1\r\n"] {
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    let is_written = |name: &str| message.headers.iter().any(|(own, _)| own == name);
+    if !is_written("host") {
+        put(bytes, "host", &url.authority());
+    }
+    if !is_written("user-agent") {
+        put(bytes, "user-agent", USER_AGENT);
+    }
+    for (name, value) in &message.headers {
+        put(bytes, name, value);
+    }
+    let body = message.body.as_deref();
+    // RFC 9110, 8.6: these methods say the length even of an empty body.
+    let announces_body = matches!(message.method, Method::Post | Method::Put | Method::Patch);
+    if body.is_some() || announces_body {
+        put(bytes, "content-length", itoa::Buffer::new().format(body.map_or(0, <[u8]>::len)));
+    }
+    let number_at = target.identify.then(|| {
+        put(bytes, "x-stampede-arrival", &format!("{scenario}:"));
+        bytes.len() - CRLF.len()
+    });
+    bytes.extend_from_slice(CRLF);
+    bytes.extend_from_slice(body.unwrap_or_default());
+    number_at
+}
+
 fn put(bytes: &mut Vec<u8>, name: &str, value: &str) {
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(b": ");
@@ -79,6 +87,7 @@ const USER_AGENT: &str = concat!("stampede/", env!("CARGO_PKG_VERSION"));
 mod tests {
     use super::*;
     use common::plan::Plan;
+    use common::script::Script;
 
     /// The request of the only step of a plan.
     fn request(target: &str, step: &str) -> Request {
@@ -87,7 +96,8 @@ mod tests {
              load.rate = [{{ at = \"1/s\", for = \"1s\" }}]\n[[scenario.step]]\nname = \"x\"\n{step}\n"
         );
         let plan = Plan::parse("plan.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
-        Request::new(&plan.target, &plan.scenarios[0].steps[0], &plan.scenarios[0].name)
+        let script = Script::compile(&plan);
+        Request::new(&plan.target, script.fixed(0, 0).unwrap(), &plan.scenarios[0].name)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::problem::{Fault, quoted};
-use super::{Agents, BaseUrl, Plan, Scheme, Target, Tls, headers, scenario, written};
+use super::{Agents, BaseUrl, Plan, Scheme, Target, Tls, headers, scenario, step, written};
 use crate::nearest::nearest;
 use crate::threshold::{Limit, Metric, Threshold};
 
@@ -25,7 +25,7 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     let written_target = written.target.as_ref();
     let target = written_target.and_then(|written| target(written, faults));
     // A broken target must not hide what is wrong in the scenarios.
-    let inherited = scenario::Inherited {
+    let inherited = step::Inherited {
         timeout: target.as_ref().map_or(DEFAULT_TIMEOUT, |target| target.timeout),
         headers: target.as_ref().map_or(&[], |target| &target.headers),
     };

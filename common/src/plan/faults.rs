@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::problem::Fault;
 use super::shape::MOST_FAULTS;
-use super::url::is_path;
+use crate::text::Text;
 
 /// The problems found so far, up to [`MOST_FAULTS`].
 #[derive(Default)]
@@ -45,13 +45,15 @@ impl Faults {
         self.take(key, written.span(), read_duration(written.get_ref(), most))
     }
 
-    /// A text without templates and references, which are not supported by this version: sent as they are
-    /// written they would silently be something else than was meant.
-    pub(super) fn no_template(&mut self, key: &str, text: &Spanned<String>) {
-        if let Some(mark) = TEMPLATE_MARKS.into_iter().find(|mark| text.get_ref().contains(mark)) {
+    /// A text that may hold templates and references to secrets, where this version knows them.
+    pub(super) fn text(&mut self, key: &str, written: &Spanned<String>) -> Option<Text> {
+        let text = written.get_ref();
+        if let Some(mark) = TEMPLATE_MARKS.into_iter().find(|mark| text.contains(mark)) {
             let message = format!("`{key}`: `{mark}` is not supported by this version");
-            self.add(text.span(), message, "templates and references come later; write the value itself");
+            self.add(written.span(), message, "templates and references come later; write the value itself");
+            return None;
         }
+        Some(Text::verbatim(text))
     }
 }
 
@@ -65,27 +67,6 @@ pub(super) fn title(key: &str, written: &Spanned<String>, faults: &mut Faults) -
         _ => Err(("too long", format!("at most {LONGEST_TITLE} characters"))),
     };
     faults.take(key, written.span(), read)
-}
-
-/// A request path with its query.
-pub(super) fn path(written: &Spanned<String>, faults: &mut Faults) -> Option<String> {
-    faults.no_template("path", written);
-    let path = written.get_ref();
-    let read = if !path.starts_with('/') {
-        Err((
-            "does not begin with `/`",
-            "write the path below the target's base_url, like \"/api/items?page=2\"",
-        ))
-    } else if path.contains('#') {
-        Err(("a fragment is never sent", "leave out what follows `#`, or write %23"))
-    } else if path.len() > LONGEST_PATH {
-        Err(("too long", "at most 8192 characters"))
-    } else if TEMPLATE_MARKS.iter().any(|mark| path.contains(mark)) || is_path(path) {
-        Ok(path.clone())
-    } else {
-        Err(("a character that cannot stand in a path", "percent-encode it, like %20 for a space"))
-    };
-    faults.take("path", written.span(), read)
 }
 
 fn read_duration(text: &str, most: Duration) -> Result<Duration, (&'static str, String)> {
@@ -103,7 +84,5 @@ fn read_duration(text: &str, most: Duration) -> Result<Duration, (&'static str, 
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 /// Characters of a name for people.
 const LONGEST_TITLE: usize = 200;
-/// Bytes; longer request lines are refused by most servers.
-const LONGEST_PATH: usize = 8_192;
 /// How the design writes templates and references to secrets.
 const TEMPLATE_MARKS: [&str; 3] = ["{{", "${env:", "${file:"];

@@ -4,24 +4,25 @@ use std::collections::HashSet;
 
 use super::faults::Faults;
 use super::written;
+use crate::text::{Piece, Text};
 
 /// The written headers with lower-case names, ordered by name.
-pub(super) fn read(written: Option<&written::Headers>, faults: &mut Faults) -> Vec<(String, String)> {
-    let mut headers: Vec<(String, String)> = Vec::new();
+pub(super) fn read(written: Option<&written::Headers>, faults: &mut Faults) -> Vec<(String, Text)> {
+    let mut headers: Vec<(String, Text)> = Vec::new();
     let mut names = HashSet::new();
     for (name, value) in written.into_iter().flatten() {
         let lower = name.get_ref().to_ascii_lowercase();
         let is_new = names.insert(lower.clone());
         faults.take("headers", name.span(), check_name(&lower, is_new));
-        faults.no_template("headers", value);
-        faults.take("headers", value.span(), check_value(value.get_ref()));
-        headers.push((lower, value.get_ref().clone()));
+        let Some(text) = faults.text("headers", value) else { continue };
+        faults.take("headers", value.span(), check_value(&text));
+        headers.push((lower, text));
     }
     headers
 }
 
 /// The target's headers and the step's; the step's win.
-pub(super) fn merge(target: &[(String, String)], step: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn merge(target: &[(String, Text)], step: Vec<(String, Text)>) -> Vec<(String, Text)> {
     let is_kept = |name: &str| !step.iter().any(|(own, _)| own == name);
     target.iter().filter(|(name, _)| is_kept(name)).cloned().chain(step.iter().cloned()).collect()
 }
@@ -44,12 +45,16 @@ fn check_name(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
     Ok(())
 }
 
-fn check_value(value: &str) -> Result<(), (&'static str, &'static str)> {
+fn check_value(value: &Text) -> Result<(), (&'static str, &'static str)> {
     let is_legal = |byte: u8| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic();
-    if !value.bytes().all(is_legal) {
+    let is_fine = |piece: &Piece| match piece {
+        Piece::Literal(literal) => literal.bytes().all(is_legal),
+        Piece::Secret(_) | Piece::Value(_) | Piece::Tag(_) => true,
+    };
+    if !value.pieces().iter().all(is_fine) {
         return Err(("a character that cannot stand in a header", "printable ASCII on one line"));
     }
-    if value.trim() != value {
+    if value.written().trim() != value.written() {
         return Err(("space around a header's value", "leave it out: it is not sent"));
     }
     Ok(())

@@ -5,16 +5,11 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::faults::{Faults, LONGEST_WAIT, path, title};
+use super::faults::Faults;
 use super::problem::quoted;
-use super::{Expect, Load, Method, RateLoad, Scenario, Stage, Step, headers, written};
+use super::step::{Inherited, step};
+use super::{Load, RateLoad, Scenario, Stage, Step, written};
 use crate::rate::Rate;
-
-/// What every step takes over from the target.
-pub(super) struct Inherited<'a> {
-    pub(super) timeout: Duration,
-    pub(super) headers: &'a [(String, String)],
-}
 
 /// All scenarios, or `None` when one of them is not valid.
 pub(super) fn scenarios(
@@ -113,35 +108,6 @@ fn stage(written: &Spanned<written::Stage>, faults: &mut Faults) -> Option<Stage
             None
         }
     }
-}
-
-fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &mut Faults) -> Option<Step> {
-    let method = written.method.unwrap_or_default();
-    let path = written.path.as_ref().and_then(|written| path(written, faults));
-    let name = match &written.name {
-        Some(name) => title("name", name, faults),
-        None => path.as_ref().map(|path| format!("{} {path}", method.as_str())),
-    };
-    let own_headers = headers::read(written.headers.as_ref(), faults);
-    let timeout = faults.duration("timeout", written.timeout.as_ref(), inherited.timeout, LONGEST_WAIT);
-    if let Some(body) = &written.body {
-        faults.no_template("body", body);
-        if method == Method::Head {
-            faults.add(body.span(), "a HEAD request has no body", "leave it out, or choose another method");
-        }
-    }
-    let mut status = written.expect.as_ref().and_then(|expect| expect.status.clone()).unwrap_or_default();
-    status.sort_unstable();
-    status.dedup();
-    Some(Step {
-        name: name?,
-        method,
-        path: path?,
-        headers: headers::merge(inherited.headers, own_headers),
-        body: written.body.as_ref().map(|body| body.get_ref().clone()),
-        expect: Expect { status },
-        timeout: timeout?,
-    })
 }
 
 const DEFAULT_MAX_IN_FLIGHT: u32 = 2_000;

@@ -259,7 +259,7 @@ fn inline(example: &Value) -> String {
 }
 
 /// Keys of later versions, and the required key whose place they take.
-const NOT_YET: [(&str, &str); 18] = [
+const NOT_YET: [(&str, &str); 17] = [
     ("phase", ""),
     ("data", ""),
     ("scenario.phases", ""),
@@ -269,7 +269,6 @@ const NOT_YET: [(&str, &str); 18] = [
     ("scenario.load.tries", "rate"),
     ("scenario.load.replay", "rate"),
     ("scenario.step.weight", ""),
-    ("scenario.step.json", ""),
     ("scenario.step.extract", ""),
     ("scenario.step.think", ""),
     ("scenario.step.expect.max_time", ""),

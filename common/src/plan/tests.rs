@@ -39,7 +39,7 @@ fn the_quickstart_reads_as_it_is_meant() {
     assert_eq!(load.arrivals, Arrivals::Poisson);
     let step = &index.steps[0];
     assert_eq!((step.method, step.expect.status.as_slice()), (Method::Post, &[201][..]));
-    assert_eq!(step.headers, [("content-type".to_owned(), "application/json".to_owned())]);
+    assert_eq!(step.headers, [("content-type".to_owned(), Text::verbatim("application/json"))]);
     let thresholds: Vec<String> = plan.thresholds.iter().map(ToString::to_string).collect();
     assert_eq!(thresholds, ["browse.response_time.p99 < 500ms", "index.error_rate < 1%"]);
 }
@@ -83,7 +83,7 @@ fn a_steps_headers_and_timeout_win_over_the_targets() {
             .replace("[[scenario]]", "headers = { ACCEPT = \"t\", X-Team = \"t\" }\n[[scenario]]");
     let plan = parse(&text);
     let step = &plan.scenarios[0].steps[0];
-    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let header = |name: &str, value: &str| (name.to_owned(), Text::verbatim(value));
     assert_eq!(step.headers, [header("x-team", "t"), header("accept", "a")]);
     assert_eq!((step.timeout, plan.drain), (Duration::from_secs(50), Duration::from_secs(52)));
     assert_eq!(step.expect.status, [200, 404]);

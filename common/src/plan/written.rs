@@ -15,6 +15,9 @@ use super::{Arrivals, HttpVersion, Method, OnLoss, Overload, Pacing};
 /// Header names and values.
 pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
 
+/// Names and values of a query or a form.
+pub(super) type Fields = BTreeMap<Spanned<String>, Spanned<String>>;
+
 /// A load test: what is shot at, how much, and what makes it pass.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -161,12 +164,21 @@ pub(super) struct Step {
     /// Path and query, from the first `/`.
     #[schemars(required, with = "Option<String>", extend("examples" = ["/"]))]
     pub(super) path: Option<Spanned<String>>,
+    /// Added to the path as its query: names and values, which are encoded.
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend("examples" = [{"page": "2"}]))]
+    pub(super) query: Option<Fields>,
     /// Headers of the request, besides the target's.
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(super) headers: Option<Headers>,
     /// Sent as written.
     #[schemars(with = "Option<String>", extend("examples" = ["{}"]))]
     pub(super) body: Option<Spanned<String>>,
+    /// Sent as written; it is checked to be JSON, and `content-type` says so.
+    #[schemars(with = "Option<String>", extend("examples" = ["{\"name\": \"x\"}"]))]
+    pub(super) json: Option<Spanned<String>>,
+    /// Fields of a form: names and values, sent as `application/x-www-form-urlencoded`.
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend("examples" = [{"name": "x"}]))]
+    pub(super) form: Option<Spanned<Fields>>,
     pub(super) expect: Option<Expect>,
     /// From the first byte sent to the last byte received. Default: the target's.
     #[schemars(with = "Option<String>", extend("examples" = ["30s"]))]

@@ -4,9 +4,10 @@ use crate::chance::Chance;
 use crate::clock::{Clock, MS, Real, SECOND};
 use common::arrivals::Timetable;
 use common::owners::Claim;
-use common::plan::{Arrivals, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
+use common::plan::{Arrivals, Body, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
 use common::rate::Rate;
 use common::run::{OnLoss, Timers};
+use common::text::Text;
 use common::time::RunTime;
 use std::time::Duration;
 
@@ -200,9 +201,10 @@ fn step() -> Step {
     Step {
         name: "GET /".into(),
         method: Method::Get,
-        path: "/".into(),
+        path: Text::verbatim("/"),
+        query: vec![],
         headers: vec![],
-        body: None,
+        body: Body::None,
         expect: Expect { status: vec![] },
         timeout: Duration::from_secs(1),
     }

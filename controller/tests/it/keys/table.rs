@@ -212,10 +212,28 @@ pub(super) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        key: "scenario.step.form",
+        target: Target::Raw,
+        after: "{ a = \"1 2\" }",
+        look: |seen| raw_holds(seen, "content-length: 7\r\n\r\na=1%202"),
+        seen_before: "false",
+        seen_after: "true",
+        ..PLAIN
+    },
+    Row {
         key: "scenario.step.headers",
         target: Target::Raw,
         after: "{ x-step = \"1\" }",
         look: |seen| raw_holds(seen, "\r\nx-step: 1\r\n"),
+        seen_before: "false",
+        seen_after: "true",
+        ..PLAIN
+    },
+    Row {
+        key: "scenario.step.json",
+        target: Target::Raw,
+        after: "\"[1]\"",
+        look: |seen| raw_holds(seen, "content-type: application/json\r\ncontent-length: 3\r\n\r\n[1]"),
         seen_before: "false",
         seen_after: "true",
         ..PLAIN
@@ -242,6 +260,14 @@ pub(super) const ROWS: &[Row] = &[
         look: request,
         seen_before: "GET / ",
         seen_after: "GET /bytes/7?x=1 ",
+        ..PLAIN
+    },
+    Row {
+        key: "scenario.step.query",
+        after: "{ q = \"a b\" }",
+        look: request,
+        seen_before: "GET / ",
+        seen_after: "GET /?q=a%20b ",
         ..PLAIN
     },
     Row {
