@@ -5,12 +5,14 @@
 
 mod alarm;
 pub mod ended;
+pub mod iteration;
 mod rows;
 pub mod recorder;
 pub mod stream;
 mod full;
 mod lean;
 mod worker;
+mod progress;
 mod thread;
 
 use crate::allow::AllowList;

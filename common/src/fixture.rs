@@ -1,7 +1,7 @@
 //! Small plans for the tests of this crate.
 
 use crate::lane::LANES;
-use crate::plan::{Arrivals, Body, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
+use crate::plan::{Arrivals, Body, Expect, Load, Method, Overload, Pick, RateLoad, Scenario, Stage, Step};
 use crate::rate::Rate;
 use crate::tape::{MAGIC, Mark, REST, Record, Tail, lane_of_client};
 use crate::text::Text;
@@ -20,12 +20,14 @@ pub(crate) fn scenario(stages: &[(u64, u64, u64)], arrivals: Arrivals) -> Scenar
         max_in_flight: 100,
         overload: Overload::Queue,
         steps: vec![step()],
+        pick: Pick::Sequence,
     }
 }
 
 fn step() -> Step {
     Step {
         name: "GET /".into(),
+        weight: 1,
         method: Method::Get,
         path: Text::verbatim("/"),
         query: vec![],

@@ -12,6 +12,7 @@ pub mod tape;
 mod nearest;
 pub mod answer;
 pub mod text;
+pub mod path_template;
 pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;
@@ -26,6 +27,7 @@ pub mod outcome;
 pub mod histogram;
 pub mod timeline;
 pub mod counts;
+pub mod series;
 pub mod measured;
 pub mod delta;
 pub mod clock;

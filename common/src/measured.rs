@@ -7,15 +7,16 @@ use crate::histogram::{Histogram, HistogramError, plus};
 use crate::outcome::Outcome;
 use crate::pacer::SkipReason;
 use crate::plan::Plan;
+use crate::series::series_of;
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
 
-/// What became of a scenario's arrivals.
+/// What became of a scenario's arrivals, each of which begins an iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Requests handed to the client. Counted before the first byte goes out.
+    /// Iterations begun. Counted before the first byte goes out.
     pub started: u64,
-    /// Those of them that ended with an outcome.
+    /// Those of them whose last request ended with an outcome.
     pub finished: u64,
     /// Those of them that were still under way when the run ended.
     pub abandoned: u64,
@@ -29,7 +30,7 @@ pub struct Tally {
     pub stopped: u64,
 }
 
-/// What one series (scenario, step) measured. Times in microseconds, sizes in bytes.
+/// What one series measured: the requests of a step, or a scenario's iterations. Times in microseconds, sizes in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Series {
     /// Requests by outcome, in the order of [`Outcome::ALL`].
@@ -59,20 +60,11 @@ pub struct Series {
 pub struct Measured {
     /// By the scenario's number in the plan.
     pub tallies: Vec<Tally>,
-    /// By the series' number: see [`series_of`].
+    /// By the series' number: see [`mod@crate::series`].
     pub series: Vec<Series>,
     /// Due until released, in microseconds, of the arrivals that found a slot at once: the generator's own
     /// lateness, with nothing of the target in it.
     pub release_lag: Histogram,
-}
-
-/// The closed list of a plan's series, as (scenario, step) numbers; a series is known by its place here.
-#[must_use]
-pub fn series_of(plan: &Plan) -> Vec<(usize, usize)> {
-    let steps = |(number, scenario): (usize, &crate::plan::Scenario)| {
-        (0..scenario.steps.len()).map(move |step| (number, step)).collect::<Vec<_>>()
-    };
-    plan.scenarios.iter().enumerate().flat_map(steps).collect()
 }
 
 impl Measured {

@@ -169,12 +169,14 @@ pub struct Scenario {
     pub name: String,
     /// How much.
     pub load: Load,
-    /// Requests under way at one time, per agent; 1 to 100,000.
+    /// Iterations under way at one time, per agent; 1 to 100,000.
     pub max_in_flight: u32,
     /// What happens to an arrival beyond `max_in_flight`.
     pub overload: Overload,
-    /// The requests of one iteration; exactly one in this version.
+    /// The requests of one iteration, or those of which one is chosen; at least one.
     pub steps: Vec<Step>,
+    /// Which of them an iteration sends.
+    pub pick: Pick,
 }
 
 /// How much load a scenario makes.
@@ -215,6 +217,17 @@ pub enum Arrivals {
     Poisson,
 }
 
+/// Which steps an iteration sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Pick {
+    /// All of them, one after the other.
+    #[default]
+    Sequence,
+    /// One of them, by weight.
+    Weighted,
+}
+
 /// What happens to an arrival when `max_in_flight` requests are under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -229,8 +242,10 @@ pub enum Overload {
 /// One request of an iteration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The name under which it is reported.
+    /// The name under which it is reported; steps of the same name in a scenario are counted together.
     pub name: String,
+    /// How often it is chosen, beside the other steps' weights; above zero.
+    pub weight: u32,
     /// The request's method.
     pub method: Method,
     /// Path and query, from the first `/`; appended to the target's base URL.
@@ -328,6 +343,14 @@ impl Plan {
     /// Every [`Problem`] of the text at once.
     pub fn parse(file: &str, text: &str) -> Result<Self, Problems> {
         read::plan(text).map_err(|faults| Problems::locate(file, text, faults))
+    }
+
+    /// Every step of every scenario, in their order: the numbers of the scenario and of the step in it.
+    pub fn steps(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let steps = |(number, scenario): (usize, &Scenario)| {
+            (0..scenario.steps.len()).map(move |step| (number, step))
+        };
+        self.scenarios.iter().enumerate().flat_map(steps)
     }
 
     /// How long the longest scenario runs, without the drain.

@@ -39,8 +39,9 @@
 //! | `shortfalls[].agent` | | an agent that started less than it owned |
 //! | `shortfalls[].t_s`, `.width_s` | s | when: by due time |
 //! | `shortfalls[].planned`, `.started` | arrivals | that it owned then, and how many of them it started |
-//! | `series[].scenario`, `.step` | | what the rest of the row is about |
-//! | `series[].requests` | requests | that ended |
+//! | `series[].scenario`, `.step` | | what the rest of the row is about: a step's name |
+//! | `series[].kind` | | `requests` of a step, or `iterations` over all steps: from due until the last step's last byte |
+//! | `series[].requests` | requests | that ended; of `iterations`: iterations |
 //! | `series[].errors` | requests | those of them that were errors of the target |
 //! | `series[].status{code}` | responses | by status code |
 //! | `series[].outcomes{kind}` | requests | `ok` and the target's errors by kind, zeros left out |
@@ -53,8 +54,9 @@
 //! | `series[].size` | bytes | response bodies |
 //! | `series[].bytes_in`, `.bytes_out` | bytes | received and sent, heads included |
 //! | `timeline[].t_s`, `.width_s` | s | where the row begins on the run's axis, how wide it is |
-//! | `timeline[].planned`, `.started`, `.errors` | | of the arrivals that were due then |
-//! | `timeline[].p50`, `.p99` | µs | response time of what was due then, or `null` |
+//! | `timeline[].planned`, `.started` | arrivals | that were due then |
+//! | `timeline[].errors` | requests | of those due then that were errors of the target |
+//! | `timeline[].p50`, `.p99` | µs | response time of requests that were due then, or `null` |
 //! | `timeline[].fault` | | whether it lies under a fault |
 //! | `thresholds[].metric`, `.limit` | | as written in the plan |
 //! | `thresholds[].unit` | | of `value`: `us` or `share` |
@@ -63,9 +65,10 @@
 //! | `warnings[]` | | what one should know besides |
 
 use crate::ledger::Entry;
-use crate::measured::{Measured, series_of};
+use crate::measured::Measured;
 use crate::plan::Plan;
 use crate::run::Ending;
+use crate::series::series_of;
 use crate::time::RunTime;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -87,7 +90,7 @@ use books::Books;
 pub use agents::{AgentEvidence, AgentRow};
 pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use limits::{ThresholdRow, Unit};
-pub use series::SeriesRow;
+pub use series::{SeriesKind, SeriesRow};
 pub use shortfall::ShortfallRow;
 pub use summary::{Lag, Summary};
 pub use timeline::TimelineRow;

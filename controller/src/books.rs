@@ -7,6 +7,7 @@ use common::owners::Owners;
 use common::plan::{Load, Plan, Scenario};
 use common::report::{AgentEvidence, FaultEvidence, FaultKind};
 use common::run::SessionId;
+use common::series::{Place, series_of};
 use common::time::RunTime;
 use proto::delta::Refused;
 use proto::v1;
@@ -26,6 +27,8 @@ pub struct Books {
     revisions: Vec<Revision>,
     timetables: Vec<Timetable>,
     totals: Measured,
+    /// What each series of the totals counts.
+    places: Vec<Place>,
     /// What came in since it was looked at last, for the live view.
     recent: Recent,
     sessions: BTreeMap<SessionId, Account>,
@@ -72,12 +75,13 @@ impl Books {
     /// Empty books. Fails when a load cannot be compiled, which a valid plan excludes.
     pub fn new(plan: Plan) -> Result<Self, String> {
         let timetables = timetables(&plan, &[]).map_err(|error| error.to_string())?;
-        let totals = Measured::for_plan(&plan);
+        let (totals, places) = (Measured::for_plan(&plan), series_of(&plan));
         Ok(Self {
             plan,
             revisions: Vec::new(),
             timetables,
             totals,
+            places,
             recent: Recent::default(),
             sessions: BTreeMap::new(),
             stopped: None,
@@ -172,9 +176,9 @@ impl Books {
             Err(why) => return Answer::Refused(why.to_string()),
         };
         match account.inbox.on_delta(&delta) {
-            Receipt::Apply => match apply(account, &mut self.totals, &delta, message) {
+            Receipt::Apply => match apply(account, (&mut self.totals, &self.places), &delta, message) {
                 Ok(()) => {
-                    self.recent.add(&delta.measured.tallies, message);
+                    self.recent.add(&self.places, message);
                     Answer::Applied { last: delta.seq, fin: delta.fin }
                 }
                 Err(error) => Answer::Refused(error.to_string()),
@@ -201,7 +205,7 @@ impl Books {
             let last = account.inbox.last_applied();
             return Err(format!("apply delta {}: it does not follow delta {last}", delta.seq));
         }
-        apply(account, &mut self.totals, &delta, message).map_err(|error| error.to_string())
+        apply(account, (&mut self.totals, &self.places), &delta, message).map_err(|error| error.to_string())
     }
 
     /// The last applied delta of a session.
@@ -365,11 +369,11 @@ fn read(message: &v1::Delta, totals: &Measured) -> Result<Delta, Refused> {
 /// Enters a delta that was read into the account and the totals.
 fn apply(
     account: &mut Account,
-    totals: &mut Measured,
+    (totals, places): (&mut Measured, &[Place]),
     delta: &Delta,
     message: &v1::Delta,
 ) -> Result<(), Refused> {
-    account.add(delta, message)?;
+    account.add(delta, places, message)?;
     totals.add(&delta.measured)?;
     proto::delta::add_series(totals, message)
 }

@@ -2,7 +2,9 @@
 
 use common::human;
 use common::ledger::{Entry, Skipped};
-use common::report::{AgentRow, Judgment, Report, SeriesRow, Summary, ThresholdRow, TimelineRow, Unit};
+use common::report::{
+    AgentRow, Judgment, Report, SeriesKind, SeriesRow, Summary, ThresholdRow, TimelineRow, Unit,
+};
 use std::fmt::Display;
 
 mod faults;
@@ -81,7 +83,11 @@ fn series(page: &mut Page, row: &SeriesRow, duration_s: f64) {
     };
     let (requests, n) = (human::count(row.requests), human::count(row.errors));
     let style = if row.errors > 0 { Style::Bad } else { Style::Plain };
-    page.line(&format!("  {requests} requests, {}, {n} errors{errors}", human::rate(rate)), style);
+    let (what, bad) = match row.kind {
+        SeriesKind::Requests => ("requests", "errors"),
+        SeriesKind::Iterations => ("iterations over all steps", "with errors"),
+    };
+    page.line(&format!("  {requests} {what}, {}, {n} {bad}{errors}", human::rate(rate)), style);
     let head = ["", "p50", "p90", "p95", "p99", "p99.9", "max"].map(str::to_owned).to_vec();
     let rows = [head, times("response time", &row.response_time), times("service time", &row.service_time)];
     for line in table::lines(&rows, page.width() - INDENT) {

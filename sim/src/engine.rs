@@ -4,7 +4,7 @@ use crate::record::{Record, Shot, now};
 use crate::target::{Frame, frame, parts};
 use crate::wire::{News, Wire};
 use agent::clock::RunClock;
-use agent::engine::ended::{Answered, Ended};
+use agent::engine::ended::{Answered, Ended, Job};
 use agent::engine::recorder::Recorder;
 use agent::engine::stream::{Stream, slots};
 use agent::engine::{Command, Part, Setup, Snapshot, Thread};
@@ -17,6 +17,7 @@ use common::measured::Measured;
 use common::outcome::Outcome;
 use common::pacer::Order;
 use common::plan::Plan;
+use common::series::{Route, routes};
 use common::share::Share;
 use common::time::RunTime;
 use std::collections::BTreeMap;
@@ -64,6 +65,7 @@ struct Host {
 struct Hand {
     host: Host,
     plan: Arc<Plan>,
+    routes: Vec<Route>,
     streams: Vec<Stream>,
     recorder: Recorder,
     lease: Arc<Lease>,
@@ -119,6 +121,7 @@ impl Hand {
             streams: streams.collect::<Result<_, _>>()?,
             recorder: Recorder::new(Measured::for_plan(&plan)),
             lease: Arc::clone(&setup.lease),
+            routes: routes(&plan),
             plan,
             zero: None,
             skew: None,
@@ -210,7 +213,7 @@ impl Hand {
         self.streams[scenario].enter();
         let spoiled = self.host.sabotage.filter(|_| due.k % 100 == 99);
         if spoiled != Some(Sabotage::Uncounted) {
-            self.recorder.started(scenario, due);
+            self.recorder.started(scenario, self.job(scenario, due).series, due);
         }
         let (agent, number) = (self.host.agent, u32::try_from(scenario).unwrap_or(u32::MAX));
         self.host.record.pages().fired.push(Shot {
@@ -226,6 +229,12 @@ impl Hand {
         if spoiled == Some(Sabotage::Twice) {
             wire.send(frame(number, agent, due.k));
         }
+    }
+
+    /// The only step of a scenario: more of them are not simulated.
+    fn job(&self, scenario: usize, due: Due) -> Job {
+        let series = self.routes[scenario].steps[0];
+        Job { scenario, step: 0, series, request: scenario, due, iteration: None }
     }
 
     fn hear(&mut self, news: News) {
@@ -267,9 +276,9 @@ impl Hand {
         let Some((due, sent)) = self.open.remove(&key) else { return };
         let scenario = key.0 as usize;
         let (bytes, done) = (u64::from(answer.is_some()) * 16, self.now());
+        let job = self.job(scenario, due);
         self.recorder.ended(&Ended {
-            scenario,
-            due,
+            job,
             outcome,
             sent: Some(sent),
             answer,

@@ -1,17 +1,33 @@
-//! A request that ended: what the recorder counts and a row tells.
+//! A request, and how it ended: what a client sends, what the recorder counts and a row tells.
 
+use crate::engine::iteration::Key;
 use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::time::RunTime;
 use std::time::Duration;
 
+/// A request to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// The scenario's number.
+    pub scenario: usize,
+    /// The step's number in it.
+    pub step: usize,
+    /// The series under which it is counted.
+    pub series: usize,
+    /// The step's number among all steps of the plan: what clients prepare lies in this order.
+    pub request: usize,
+    /// The arrival's number, and when this request was to be sent.
+    pub due: Due,
+    /// The iteration that goes on when it ends; `None`: it is all of it.
+    pub iteration: Option<Key>,
+}
+
 /// A request that ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
-    /// The scenario's number; with one step each it is also the series'.
-    pub scenario: usize,
-    /// Which arrival it was.
-    pub due: Due,
+    /// What it was.
+    pub job: Job,
     /// How it ended.
     pub outcome: Outcome,
     /// When the first byte went to the socket; `None` when none did.

@@ -6,9 +6,8 @@
 
 use crate::allow::AllowList;
 use crate::connect::{Connector, Failure, check_host_literal, client_config, guarded_resolver, outcome_of};
-use crate::engine::ended::{Answered, Ended};
+use crate::engine::ended::{Answered, Ended, Job};
 use crate::engine::worker::Worker;
-use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::plan::{Plan, Scheme, Tls};
 use common::script::{Message, Script};
@@ -24,10 +23,10 @@ use tokio::task::AbortHandle;
 /// One reqwest client per engine thread.
 pub(super) struct Full {
     client: reqwest::Client,
-    /// By scenario.
+    /// By [`Job::request`].
     requests: Vec<reqwest::Request>,
     timeouts: Vec<Duration>,
-    flying: RefCell<Slab<(usize, Option<AbortHandle>)>>,
+    flying: RefCell<Slab<(Job, Option<AbortHandle>)>>,
     connector: Connector,
 }
 
@@ -55,19 +54,22 @@ impl Full {
         }
         let client =
             builder.build().map_err(|error| format!("build the HTTP/2 client: {}", chain(&error)))?;
-        let build = |(number, scenario): (usize, &common::plan::Scenario)| {
-            let message = script.fixed(number, 0).cloned().unwrap_or_default();
-            request(&client, plan, &message)
-                .map_err(|why| format!("build the request of {}: {why}", scenario.name))
+        let build = |(scenario, step): (usize, usize)| {
+            let message = script.fixed(scenario, step).cloned().unwrap_or_default();
+            let name = &plan.scenarios[scenario].steps[step].name;
+            request(&client, plan, &message).map_err(|why| format!("build the request {name}: {why}"))
         };
-        let requests = plan.scenarios.iter().enumerate().map(build).collect::<Result<Vec<_>, _>>()?;
+        let requests = plan.steps().map(build).collect::<Result<Vec<_>, _>>()?;
         for request in &requests {
             check_host_literal(request.url(), allow).map_err(|denied| denied.to_string())?;
         }
         Ok(Self {
             client,
             requests,
-            timeouts: plan.scenarios.iter().map(|scenario| scenario.steps[0].timeout).collect(),
+            timeouts: plan
+                .steps()
+                .map(|(scenario, step)| plan.scenarios[scenario].steps[step].timeout)
+                .collect(),
             flying: RefCell::default(),
             connector: Connector::new(target, Arc::clone(allow))?,
         })
@@ -80,9 +82,9 @@ impl Full {
         made.map_err(Failure::with_remedy)
     }
 
-    pub(super) fn fire(&self, worker: &Rc<Worker>, scenario: usize, due: Due) {
-        let key = self.flying.borrow_mut().insert((scenario, None));
-        let task = tokio::task::spawn_local(exchange(Rc::clone(worker), key, scenario, due));
+    pub(super) fn fire(&self, worker: &Rc<Worker>, job: Job) {
+        let key = self.flying.borrow_mut().insert((job, None));
+        let task = tokio::task::spawn_local(exchange(Rc::clone(worker), key, job));
         if let Some(flying) = self.flying.borrow_mut().get_mut(key) {
             flying.1 = Some(task.abort_handle());
         }
@@ -90,21 +92,23 @@ impl Full {
 
     /// Gives up every request of a scenario.
     pub(super) fn abandon(&self, worker: &Worker, scenario: usize) {
-        let which =
-            |(key, flying): (usize, &(usize, Option<AbortHandle>))| (flying.0 == scenario).then_some(key);
+        let which = |(key, flying): (usize, &(Job, Option<AbortHandle>))| {
+            (flying.0.scenario == scenario).then_some(key)
+        };
         let keys: Vec<usize> = self.flying.borrow().iter().filter_map(which).collect();
         for key in keys {
-            if let (_, Some(task)) = self.flying.borrow_mut().remove(key) {
+            let (job, task) = self.flying.borrow_mut().remove(key);
+            if let Some(task) = task {
                 task.abort();
             }
-            worker.abandon(scenario);
+            worker.abandon(&job);
         }
     }
 
-    async fn send(&self, worker: &Worker, scenario: usize, due: Due) -> Exchange {
-        let mut request = self.requests[scenario].try_clone().ok_or(Outcome::Protocol)?;
+    async fn send(&self, worker: &Worker, job: &Job) -> Exchange {
+        let mut request = self.requests[job.request].try_clone().ok_or(Outcome::Protocol)?;
         if worker.plan.target.identify {
-            let arrival = format!("{}:{}", worker.plan.scenarios[scenario].name, due.k);
+            let arrival = format!("{}:{}", worker.plan.scenarios[job.scenario].name, job.due.k);
             let value = arrival.parse().map_err(|_| Outcome::Protocol)?;
             request.headers_mut().insert("x-stampede-arrival", value);
         }
@@ -118,18 +122,17 @@ impl Full {
     }
 }
 
-async fn exchange(worker: Rc<Worker>, key: usize, scenario: usize, due: Due) {
+async fn exchange(worker: Rc<Worker>, key: usize, job: Job) {
     let Some(full) = worker.as_full() else { return };
     let sent = worker.now();
-    let limited = tokio::time::timeout(full.timeouts[scenario], full.send(&worker, scenario, due));
+    let limited = tokio::time::timeout(full.timeouts[job.request], full.send(&worker, &job));
     let outcome = limited.await.unwrap_or(Err(Outcome::Timeout));
     full.flying.borrow_mut().remove(key);
     let bytes_out =
-        full.requests[scenario].body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
+        full.requests[job.request].body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
     let done = worker.now();
     let blank = Ended {
-        scenario,
-        due,
+        job,
         outcome: Outcome::Ok,
         sent: Some(sent),
         answer: None,
@@ -140,7 +143,7 @@ async fn exchange(worker: Rc<Worker>, key: usize, scenario: usize, due: Due) {
     };
     worker.settle(&match outcome {
         Ok((status, first_byte, body_bytes)) => Ended {
-            outcome: worker.judge(scenario, status),
+            outcome: worker.judge(&job, status),
             answer: Some(Answered { status, first_byte, body_bytes }),
             bytes_in: body_bytes,
             ..blank

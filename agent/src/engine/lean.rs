@@ -8,9 +8,9 @@ mod conn;
 
 use crate::allow::AllowList;
 use crate::connect::{Connector, Failure};
+use crate::engine::ended::Job;
 use crate::engine::worker::Worker;
 use crate::http1::Request;
-use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::plan::Plan;
 use common::script::Script;
@@ -25,7 +25,7 @@ use std::time::Duration;
 /// The connections of one engine thread to the target.
 pub(super) struct Lean {
     connector: Connector,
-    /// By scenario.
+    /// By [`Job::request`].
     requests: Vec<Request>,
     timeouts: Vec<Duration>,
     open: RefCell<Slab<Rc<Conn>>>,
@@ -40,14 +40,15 @@ pub(super) struct Lean {
 
 impl Lean {
     pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
-        let request = |(number, scenario): (usize, &common::plan::Scenario)| {
-            let message = script.fixed(number, 0).cloned().unwrap_or_default();
-            Request::new(&plan.target, &message, &scenario.name)
+        let request = |(scenario, step): (usize, usize)| {
+            let message = script.fixed(scenario, step).cloned().unwrap_or_default();
+            Request::new(&plan.target, &message, &plan.scenarios[scenario].name)
         };
+        let timeout = |(scenario, step): (usize, usize)| plan.scenarios[scenario].steps[step].timeout;
         Ok(Self {
             connector: Connector::new(&plan.target, Arc::clone(allow))?,
-            requests: plan.scenarios.iter().enumerate().map(request).collect(),
-            timeouts: plan.scenarios.iter().map(|scenario| scenario.steps[0].timeout).collect(),
+            requests: plan.steps().map(request).collect(),
+            timeouts: plan.steps().map(timeout).collect(),
             open: RefCell::default(),
             idle: RefCell::default(),
             buffer: RefCell::new(vec![0; BUFFER]),
@@ -74,9 +75,9 @@ impl Lean {
         Ok(())
     }
 
-    /// Sends the request of an arrival, on an idle connection or a new one.
-    pub(super) fn fire(&self, worker: &Rc<Worker>, scenario: usize, due: Due, now: RunTime) {
-        let flight = Flight::new(scenario, due, now + self.timeouts[scenario]);
+    /// Sends a request, on an idle connection or a new one.
+    pub(super) fn fire(&self, worker: &Rc<Worker>, job: Job, now: RunTime) {
+        let flight = Flight::new(job, now + self.timeouts[job.request]);
         if let Some(conn) = self.take_idle() {
             conn.board(flight);
             conn::send(&conn, worker, self);
@@ -96,10 +97,10 @@ impl Lean {
 
     /// Gives up every request of a scenario.
     pub(super) fn abandon(&self, worker: &Worker, scenario: usize) {
-        for conn in self.flying(|flight| flight.scenario == scenario) {
-            conn.land();
+        for conn in self.flying(|flight| flight.job.scenario == scenario) {
+            let landed = conn.land();
             self.discard(&conn);
-            worker.abandon(scenario);
+            landed.iter().for_each(|flight| worker.abandon(&flight.job));
         }
     }
 

@@ -1,10 +1,12 @@
 //! The recorder of one engine thread: counts and times, taken out once per interval.
 
-use crate::engine::ended::{Ended, micros};
+use crate::engine::ended::{Ended, Job, micros};
+use crate::engine::iteration::Iteration;
 use crate::engine::rows::Rows;
 use common::arrivals::Due;
 use common::measured::Measured;
 use common::pacer::SkipReason;
+use common::time::RunTime;
 use std::time::Duration;
 
 /// Records what one engine thread does.
@@ -25,10 +27,29 @@ impl Recorder {
         self.rows = Some(rows);
     }
 
-    /// A request is about to be handed to the client.
-    pub fn started(&mut self, scenario: usize, due: Due) {
+    /// An iteration begins; `series` counts the scenario's arrivals.
+    pub fn started(&mut self, scenario: usize, series: usize, due: Due) {
         self.measured.tallies[scenario].started += 1;
-        self.measured.series[scenario].timeline.at(due.at).started += 1;
+        self.measured.series[series].timeline.at(due.at).started += 1;
+    }
+
+    /// A request of an iteration that is counted apart is about to be handed to the client.
+    pub(super) fn requested(&mut self, job: &Job) {
+        self.measured.series[job.series].timeline.at(job.due.at).started += 1;
+    }
+
+    /// An iteration that is counted apart ended.
+    pub(super) fn iterated(&mut self, series: usize, iteration: &Iteration, done: RunTime) {
+        self.measured.tallies[iteration.scenario].finished += 1;
+        let series = &mut self.measured.series[series];
+        series.outcomes[iteration.outcome.index()] += 1;
+        let bucket = series.timeline.at(iteration.due.at);
+        bucket.finished += 1;
+        bucket.errors += u64::from(iteration.outcome.is_error());
+        if let (Some(sent), true) = (iteration.sent, iteration.answered) {
+            bucket.response_time.record(micros(done.since(iteration.due.at)));
+            series.service_time.record(micros(done.since(sent)));
+        }
     }
 
     /// The generator's own lateness with an arrival that found a slot at once.
@@ -41,33 +62,36 @@ impl Recorder {
         self.measured.tallies[scenario].skip(reason);
     }
 
-    /// A request that was still under way when the run ended.
+    /// An iteration that was still under way when the run ended.
     pub fn abandoned(&mut self, scenario: usize) {
         self.measured.tallies[scenario].abandoned += 1;
     }
 
     /// A request ended.
     pub fn ended(&mut self, ended: &Ended) {
-        self.measured.tallies[ended.scenario].finished += 1;
-        let series = &mut self.measured.series[ended.scenario];
+        let Job { scenario, series, due, iteration, .. } = ended.job;
+        if iteration.is_none() {
+            self.measured.tallies[scenario].finished += 1;
+        }
+        let series = &mut self.measured.series[series];
         series.outcomes[ended.outcome.index()] += 1;
         series.bytes_in += ended.bytes_in;
         series.bytes_out += ended.bytes_out;
         if let Some(connect) = ended.connect {
             series.connect_time.record(micros(connect));
         }
-        let bucket = series.timeline.at(ended.due.at);
+        let bucket = series.timeline.at(due.at);
         bucket.finished += 1;
         bucket.errors += u64::from(ended.outcome.is_error());
         if let (Some(sent), Some(answer)) = (ended.sent, ended.answer) {
-            bucket.response_time.record(micros(ended.done.since(ended.due.at)));
+            bucket.response_time.record(micros(ended.done.since(due.at)));
             *series.status.entry(answer.status).or_default() += 1;
             series.service_time.record(micros(ended.done.since(sent)));
             series.ttfb.record(micros(answer.first_byte.since(sent)));
             series.size.record(answer.body_bytes);
         }
         if let Some(sent) = ended.sent {
-            series.send_lag.record(micros(sent.since(ended.due.at)));
+            series.send_lag.record(micros(sent.since(due.at)));
         }
         if let Some(rows) = &mut self.rows {
             rows.write(ended);

@@ -1,6 +1,6 @@
 //! A row per request, for checking and debugging: what the histograms were made from.
 
-use crate::engine::ended::{Ended, micros};
+use crate::engine::ended::{Ended, Job, micros};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -34,7 +34,8 @@ impl Rows {
     }
 
     fn try_write(&mut self, ended: &Ended) -> std::io::Result<()> {
-        let Ended { scenario, due, outcome, bytes_in, bytes_out, .. } = ended;
+        let Ended { outcome, bytes_in, bytes_out, .. } = ended;
+        let Job { scenario, due, .. } = ended.job;
         let status = ended.answer.map_or(0, |answer| answer.status);
         let body = ended.answer.map_or(0, |answer| answer.body_bytes);
         let sent = ended.sent.map_or(-1, |sent| sent.nanos().cast_signed());

@@ -6,8 +6,9 @@
 //! across an await.
 
 use crate::clock::{self, RunClock};
-use crate::engine::ended::{Ended, micros};
+use crate::engine::ended::{Job, micros};
 use crate::engine::full::Full;
+use crate::engine::iteration::{Course, Iteration, Iterations, courses};
 use crate::engine::lean::Lean;
 use crate::engine::recorder::Recorder;
 use crate::engine::rows::Rows;
@@ -31,12 +32,16 @@ use tokio::sync::Notify;
 /// What one engine thread works with.
 pub(super) struct Worker {
     pub(super) plan: Arc<Plan>,
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) courses: Vec<Course>,
+    pub(super) iterations: RefCell<Iterations>,
     client: Client,
-    recorder: RefCell<Recorder>,
+    pub(super) recorder: RefCell<Recorder>,
     clock: Cell<RunClock>,
-    lease: Arc<Lease>,
-    pumping: Cell<bool>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) pumping: Cell<bool>,
+    /// When the main task looks again by itself.
+    pub(super) wakes: Cell<RunTime>,
     pace: Cell<Pace>,
     /// Wakes the thread's main task when what it waits for may have changed.
     pub(super) changed: Notify,
@@ -87,6 +92,9 @@ impl Worker {
             clock: Cell::new(RunClock { zero: u64::MAX }),
             lease: Arc::clone(&setup.lease),
             pumping: Cell::new(false),
+            wakes: Cell::new(RunTime::ZERO),
+            courses: courses(&plan),
+            iterations: RefCell::default(),
             pace: Cell::new(Pace {
                 economy: false,
                 changed_by_itself: false,
@@ -149,14 +157,17 @@ impl Worker {
     pub(super) fn pump(self: &Rc<Self>) -> Next {
         self.pumping.set(true);
         let (mut earliest, mut more) = (None::<RunTime>, false);
-        for scenario in 0..self.streams.len() {
-            match self.pump_one(scenario, self.now()) {
+        let streams = (0..self.streams.len()).map(|scenario| self.pump_one(scenario, self.now()));
+        let all = streams.chain(std::iter::once_with(|| self.pump_rests(self.now())));
+        for next in all {
+            match next {
                 Next::At(at) => earliest = Some(earliest.map_or(at, |earliest| earliest.min(at))),
                 Next::Now => more = true,
                 Next::Idle => {}
             }
         }
         self.pumping.set(false);
+        self.wakes.set(if more { RunTime::ZERO } else { earliest.unwrap_or(RunTime::MAX) });
         match (more, earliest) {
             (true, _) => Next::Now,
             (false, Some(at)) => Next::At(at),
@@ -164,7 +175,7 @@ impl Worker {
         }
     }
 
-    fn pump_one(self: &Rc<Self>, scenario: usize, mut now: RunTime) -> Next {
+    pub(super) fn pump_one(self: &Rc<Self>, scenario: usize, mut now: RunTime) -> Next {
         let stream = &self.streams[scenario];
         for _ in 0..PIECE {
             let queued = stream.is_queued();
@@ -186,48 +197,35 @@ impl Worker {
 
     fn fire(self: &Rc<Self>, scenario: usize, due: Due, now: RunTime, queued: bool) {
         self.streams[scenario].enter();
+        let course = &self.courses[scenario];
+        let mut job = course.first(scenario, due);
         {
             let mut recorder = self.recorder.borrow_mut();
             if !queued {
                 recorder.released(now.since(due.at));
             }
-            recorder.started(scenario, due);
+            recorder.started(scenario, course.iteration().unwrap_or(job.series), due);
+        }
+        if course.iteration().is_some() {
+            job.iteration = Some(self.iterations.borrow_mut().begin(Iteration::new(scenario, due)));
+        }
+        self.send(job, now);
+    }
+
+    /// Hands a request to the client.
+    pub(super) fn send(self: &Rc<Self>, job: Job, now: RunTime) {
+        if job.iteration.is_some() {
+            self.recorder.borrow_mut().requested(&job);
         }
         match &self.client {
-            Client::Lean(lean) => lean.fire(self, scenario, due, now),
-            Client::Full(full) => full.fire(self, scenario, due),
+            Client::Lean(lean) => lean.fire(self, job, now),
+            Client::Full(full) => full.fire(self, job),
         }
     }
 
-    /// A request ended: record it and give its slot to the next arrival that waits.
-    pub(super) fn settle(self: &Rc<Self>, ended: &Ended) {
-        self.recorder.borrow_mut().ended(ended);
-        let stream = &self.streams[ended.scenario];
-        stream.leave();
-        // A request that fails while arrivals are fired leaves the rest to that loop: no recursion.
-        if stream.is_queued() && !self.pumping.get() {
-            self.pumping.set(true);
-            let next = self.pump_one(ended.scenario, ended.done);
-            self.pumping.set(false);
-            if !matches!(next, Next::Idle) {
-                self.changed.notify_one();
-            }
-        }
-        if stream.is_finished() {
-            self.changed.notify_one();
-        }
-    }
-
-    /// A request is given up because the run ends.
-    pub(super) fn abandon(&self, scenario: usize) {
-        self.recorder.borrow_mut().abandoned(scenario);
-        self.streams[scenario].leave();
-        self.changed.notify_one();
-    }
-
-    /// Whether a status is what the scenario's step expects.
-    pub(super) fn judge(&self, scenario: usize, status: u16) -> Outcome {
-        let expect = &self.plan.scenarios[scenario].steps[0].expect;
+    /// Whether a status is what the step expects.
+    pub(super) fn judge(&self, job: &Job, status: u16) -> Outcome {
+        let expect = &self.plan.scenarios[job.scenario].steps[job.step].expect;
         if expect.is_good(status) { Outcome::Ok } else { Outcome::UnexpectedStatus }
     }
 
@@ -269,6 +267,7 @@ impl Worker {
             Client::Lean(lean) => lean.abandon(self, scenario),
             Client::Full(full) => full.abandon(self, scenario),
         }
+        self.abandon_resting(scenario);
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -319,5 +318,7 @@ fn is_overworked(cpu_share: f64, release_lag: &Histogram) -> bool {
 
 /// Arrivals are released together at most this often in economy pacing.
 const QUANTUM: Duration = Duration::from_millis(1);
-/// So many arrivals are fired before answers are looked at.
-const PIECE: usize = 64;
+/// So many requests are fired before answers are looked at.
+pub(super) const PIECE: usize = 64;
+/// While there is no lease, it is looked for so often.
+pub(super) const FENCED_POLL: Duration = Duration::from_millis(5);

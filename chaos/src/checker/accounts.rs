@@ -2,7 +2,7 @@
 
 use super::case::{Case, Session};
 use super::finding::Finding;
-use common::measured::series_of;
+use common::series::series_of;
 
 /// Answered ≤ the target's own count ≤ started + unknown, per owner and scenario.
 pub(super) fn counted(case: &Case<'_>) -> Finding {
@@ -119,7 +119,7 @@ fn unknown(session: &Session, scenario: usize) -> u64 {
 /// Requests of a session that had an answer: the target surely saw them.
 fn answered(case: &Case<'_>, session: &Session, scenario: usize) -> u64 {
     let places = series_of(&case.evidence.plan);
-    let own = |place: &usize| places[*place].0 == scenario;
+    let own = |place: &usize| places[*place].scenario == scenario && places[*place].counts_requests();
     let deltas = session.deltas.iter().map(|(.., delta)| delta);
     let series =
         deltas.flat_map(|delta| (0..places.len()).filter(own).map(|place| &delta.measured.series[place]));

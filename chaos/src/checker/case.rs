@@ -6,7 +6,8 @@ use crate::ownership::Ownership;
 use common::arrivals::{Timetable, timetables};
 use common::delta::Delta;
 use common::lane::LaneSet;
-use common::measured::{Tally, series_of};
+use common::measured::Tally;
+use common::series::series_of;
 use common::time::RunTime;
 use std::collections::BTreeMap;
 

@@ -5,10 +5,11 @@ use super::finding::Finding;
 use crate::evidence::told::{SeriesTold, Told};
 use common::delta::Delta;
 use common::histogram::Histogram;
-use common::measured::{Measured, Series, Tally, series_of};
+use common::measured::{Measured, Series, Tally};
 use common::outcome::Outcome;
 use common::random::Random;
 use common::report::Summary;
+use common::series::series_of;
 use prost::Message;
 use proto::delta::{Origin, to_wire};
 
@@ -73,10 +74,10 @@ pub(super) fn report(case: &Case<'_>) -> Finding {
     let plan = &case.evidence.plan;
     let places = series_of(plan);
     finding.equal("series", report.series.len(), places.len());
-    for (((scenario, step), series), told) in places.into_iter().zip(&totals.series).zip(&report.series) {
-        let scenario = &plan.scenarios[scenario];
-        let name = format!("{} / {}", scenario.name, scenario.steps[step].name);
-        let expected = row(&scenario.name, &scenario.steps[step].name, series);
+    for ((place, series), told) in places.into_iter().zip(&totals.series).zip(&report.series) {
+        let (scenario, step) = (&plan.scenarios[place.scenario].name, place.name(plan));
+        let name = format!("{scenario} / {step}");
+        let expected = row(scenario, step, series);
         finding.equal(format_args!("{name}: requests"), told.requests, expected.requests);
         finding.equal(format_args!("{name}: status"), &told.status, &expected.status);
         let histograms = [

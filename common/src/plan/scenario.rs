@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::faults::Faults;
 use super::problem::quoted;
 use super::step::{Inherited, step};
-use super::{Load, RateLoad, Scenario, Stage, Step, written};
+use super::{Load, Pick, RateLoad, Scenario, Stage, Step, written};
 use crate::rate::Rate;
 
 /// All scenarios, or `None` when one of them is not valid.
@@ -41,9 +41,12 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
     let written_steps = written.step.as_deref().unwrap_or_default();
     let steps: Vec<Option<Step>> =
         written_steps.iter().map(|written| step(written.get_ref(), inherited, faults)).collect();
-    if let Some(second) = written_steps.get(1) {
-        let help = "this version sends one request per arrival: write a scenario for each";
-        faults.add(second.span(), "more than one step in a scenario is not supported by this version", help);
+    let pick = written.pick.unwrap_or_default();
+    for weight in written_steps.iter().filter_map(|step| step.get_ref().weight.as_ref()) {
+        if pick == Pick::Sequence {
+            let help = "write pick = \"weighted\" in the scenario, or leave the weight out";
+            faults.add(weight.span(), "`weight` means nothing where every step is sent", help);
+        }
     }
     Some(Scenario {
         name: name?,
@@ -51,6 +54,7 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
         max_in_flight: written.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT),
         overload: written.overload.unwrap_or_default(),
         steps: steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?,
+        pick,
     })
 }
 

@@ -259,16 +259,14 @@ fn inline(example: &Value) -> String {
 }
 
 /// Keys of later versions, and the required key whose place they take.
-const NOT_YET: [(&str, &str); 17] = [
+const NOT_YET: &[(&str, &str)] = &[
     ("phase", ""),
     ("data", ""),
     ("scenario.phases", ""),
     ("scenario.think", ""),
-    ("scenario.pick", ""),
     ("scenario.load.users", "rate"),
     ("scenario.load.tries", "rate"),
     ("scenario.load.replay", "rate"),
-    ("scenario.step.weight", ""),
     ("scenario.step.extract", ""),
     ("scenario.step.think", ""),
     ("scenario.step.expect.max_time", ""),

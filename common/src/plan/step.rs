@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::url::is_path;
 use super::{Expect, Step, body, headers, written};
+use crate::path_template::path_template;
 use crate::text::{Piece, Text};
 
 /// What every step takes over from the target.
@@ -20,7 +21,7 @@ pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &
     let path = written.path.as_ref().and_then(|written| path(written, faults));
     let name = match &written.name {
         Some(name) => title("name", name, faults),
-        None => path.as_ref().map(|path| format!("{} {path}", method.as_str())),
+        None => path.as_ref().map(|path| format!("{} {}", method.as_str(), path_template(path.written()))),
     };
     let query = fields("query", written.query.as_ref(), faults);
     let own_headers = headers::read(written.headers.as_ref(), faults);
@@ -31,6 +32,7 @@ pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &
     status.dedup();
     Some(Step {
         name: name?,
+        weight: written.weight.as_ref().map_or(1, |weight| *weight.get_ref()),
         method,
         path: path?,
         query: query?,

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Arrivals, HttpVersion, Method, OnLoss, Overload, Pacing};
+use super::{Arrivals, HttpVersion, Method, OnLoss, Overload, Pacing, Pick};
 
 /// Header names and values.
 pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -108,13 +108,16 @@ pub(super) struct Scenario {
     pub(super) name: Option<Spanned<String>>,
     #[schemars(required)]
     pub(super) load: Option<Load>,
-    /// Requests under way at one time, per agent; what comes on top waits or is skipped, see `overload`.
+    /// Iterations under way at one time, per agent; what comes on top waits or is skipped, see `overload`.
     #[schemars(range(min = 1, max = 100_000), extend("default" = 2000))]
     pub(super) max_in_flight: Option<u32>,
     /// What happens to an arrival when `max_in_flight` requests are under way.
     #[schemars(extend("default" = "queue"))]
     pub(super) overload: Option<Overload>,
-    /// The request; exactly one in this version.
+    /// Which steps an iteration sends: all in their order, or one by weight.
+    #[schemars(extend("default" = "sequence"))]
+    pub(super) pick: Option<Pick>,
+    /// The requests of an iteration.
     #[schemars(required, with = "Option<Vec<Step>>", length(min = 1, max = 100))]
     pub(super) step: Option<Vec<Spanned<Step>>>,
 }
@@ -155,9 +158,12 @@ pub(super) struct Stage {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
-    /// The name under which the request is reported. Default: method and path.
+    /// The name under which the request is reported. Default: method and path, `{id}` for numbers and keys in it.
     #[schemars(with = "Option<String>", extend("examples" = ["GET /"]))]
     pub(super) name: Option<Spanned<String>>,
+    /// How often the step is chosen, beside the others' weights; with `pick = "weighted"`.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1_000_000), extend("default" = 1))]
+    pub(super) weight: Option<Spanned<u32>>,
     /// The request's method.
     #[schemars(extend("default" = "GET"))]
     pub(super) method: Option<Method>,

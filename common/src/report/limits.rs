@@ -2,8 +2,9 @@
 
 use crate::histogram::{HIGHEST, Histogram};
 use crate::ledger::Entry;
-use crate::measured::{Series, series_of};
+use crate::measured::Series;
 use crate::report::{Books, Evidence};
+use crate::series::{Place, series_of};
 use crate::threshold::{Kind, Measure, Metric, Stat, Threshold, Time};
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,8 @@ fn value_of(metric: &Metric, evidence: &Evidence<'_>, books: &Books) -> Option<f
         metric.scenario.as_ref().is_none_or(|name| scenario.is_some_and(|scenario| scenario.name == *name))
     };
     let places = series_of(evidence.plan).into_iter().zip(&evidence.totals.series);
-    let series = places.filter(|((number, _), _)| meant(*number)).map(|(_, series)| series);
+    let is_meant = |(place, _): &(Place, &Series)| place.counts_requests() && meant(place.scenario);
+    let series = places.filter(is_meant).map(|(_, series)| series);
     match metric.measure {
         Measure::Time(time, stat) => {
             let mut merged = Histogram::new();

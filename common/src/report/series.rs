@@ -4,16 +4,31 @@ use crate::measured::Series;
 use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::report::Summary;
+use crate::series::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What one series (scenario, step) measured.
+/// What a row counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeriesKind {
+    /// The requests of a step.
+    #[default]
+    Requests,
+    /// Passes through all steps of the scenario.
+    Iterations,
+}
+
+/// What one series measured: the requests of a step, or a scenario's iterations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesRow {
     /// The scenario's name.
     pub scenario: String,
     /// The step's name.
     pub step: String,
+    /// What is counted.
+    #[serde(default)]
+    pub kind: SeriesKind,
     /// Requests that ended.
     pub requests: u64,
     /// Those of them that were errors of the target.
@@ -43,12 +58,13 @@ pub struct SeriesRow {
 }
 
 impl SeriesRow {
-    /// The row of the series at this (scenario, step) of the plan.
-    pub(super) fn of(plan: &Plan, (scenario, step): (usize, usize), series: &Series) -> Self {
-        let scenario = &plan.scenarios[scenario];
+    /// The row of the series at this place of the plan.
+    pub(super) fn of(plan: &Plan, place: Place, series: &Series) -> Self {
+        let kind = if place.counts_requests() { SeriesKind::Requests } else { SeriesKind::Iterations };
         Self {
-            scenario: scenario.name.clone(),
-            step: scenario.steps[step].name.clone(),
+            scenario: plan.scenarios[place.scenario].name.clone(),
+            step: place.name(plan).to_owned(),
+            kind,
             requests: series.requests(),
             errors: series.errors(),
             status: series.status.clone(),

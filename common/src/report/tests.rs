@@ -252,7 +252,7 @@ fn the_keys_of_the_json_are_a_contract() {
         "series[].generator_faults.{no_port}",
         "series[].outcomes.{ok}",
         "series[].status.{200}",
-        "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
+        "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,kind,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
         "shortfalls[].{agent,planned,started,t_s,width_s}",
         "thresholds[].{holds,limit,metric,unit,value}",
         "timeline[].{errors,fault,p50,p99,planned,scenario,started,t_s,width_s}",

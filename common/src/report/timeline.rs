@@ -1,7 +1,7 @@
 //! The run over time: planned beside what became of it, by due time.
 
-use crate::measured::series_of;
 use crate::report::Evidence;
+use crate::series::series_of;
 use crate::timeline::{BUCKETS_MAX, Bucket, Timeline};
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,11 @@ pub struct TimelineRow {
     pub scenario: String,
     /// Arrivals that were due then.
     pub planned: u64,
-    /// Those of them whose request was started.
+    /// Those of them that were started.
     pub started: u64,
-    /// Requests of them that were errors of the target.
+    /// Requests due then that were errors of the target.
     pub errors: u64,
-    /// Median response time in microseconds; `None` without an answer.
+    /// Median response time in microseconds of the requests due then; `None` without an answer.
     pub p50: Option<u64>,
     /// 99th percentile of the response time in microseconds; `None` without an answer.
     pub p99: Option<u64>,
@@ -43,14 +43,18 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Vec<TimelineRow> {
     rows
 }
 
-/// What all steps of the scenario measured, coarse enough for `seconds` to stay bounded.
+/// What all requests of the scenario measured, with the iterations' starts; coarse enough for `seconds` to stay bounded.
 fn measured(evidence: &Evidence<'_>, scenario: usize, seconds: usize) -> Timeline {
     let width = seconds.div_ceil(BUCKETS_MAX).next_power_of_two() as u64;
     let mut whole = Timeline::default();
     let places = series_of(evidence.plan).into_iter().zip(&evidence.totals.series);
-    for (_, series) in places.filter(|((number, _), _)| *number == scenario) {
-        // Sums that would not fit were refused when they came in.
-        whole.merge(&series.timeline).unwrap_or_default();
+    for (place, series) in places.filter(|(place, _)| place.scenario == scenario) {
+        for (start, bucket) in series.timeline.iter() {
+            let mut part = if place.counts_requests() { bucket.clone() } else { Bucket::default() };
+            part.started = if place.counts_arrivals { bucket.started } else { 0 };
+            // Sums that would not fit were refused when they came in.
+            whole.add(start, series.timeline.width_s(), &part).unwrap_or_default();
+        }
     }
     whole.add(0, width, &Bucket::default()).unwrap_or_default();
     whole

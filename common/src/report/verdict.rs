@@ -7,6 +7,7 @@ use crate::report::books::Books;
 use crate::report::delivery::Delivery;
 use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow, Unit};
 use crate::run::Ending;
+use crate::series::series_of;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -182,8 +183,10 @@ fn slow_agents<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = Finding> 
 }
 
 fn own_faults(evidence: &Evidence<'_>) -> Option<String> {
-    let series = &evidence.totals.series;
-    let requests = series.iter().map(Series::requests).fold(0, u64::saturating_add);
+    let places = series_of(evidence.plan).into_iter().zip(&evidence.totals.series);
+    let series: Vec<&Series> =
+        places.filter(|(place, _)| place.counts_requests()).map(|(_, series)| series).collect();
+    let requests = series.iter().map(|one| one.requests()).fold(0, u64::saturating_add);
     let faults = Outcome::ALL.into_iter().filter(|outcome| outcome.is_generators_own()).map(|outcome| {
         let n = series.iter().map(|one| one.outcomes[outcome.index()]).fold(0, u64::saturating_add);
         (outcome, n)

@@ -4,7 +4,7 @@ use crate::chance::Chance;
 use crate::clock::{Clock, MS, Real, SECOND};
 use common::arrivals::Timetable;
 use common::owners::Claim;
-use common::plan::{Arrivals, Body, Expect, Load, Method, Overload, RateLoad, Scenario, Stage, Step};
+use common::plan::{Arrivals, Body, Expect, Load, Method, Overload, Pick, RateLoad, Scenario, Stage, Step};
 use common::rate::Rate;
 use common::run::{OnLoss, Timers};
 use common::text::Text;
@@ -192,6 +192,7 @@ fn scenarios(chance: &mut Chance, seconds: u64) -> Vec<Scenario> {
             max_in_flight: 100,
             overload: if chance.one_in(4) { Overload::Skip } else { Overload::Queue },
             steps: vec![step()],
+            pick: Pick::Sequence,
         }
     };
     (0..chance.between(1, 3)).map(|n| one(n, chance)).collect()
@@ -200,6 +201,7 @@ fn scenarios(chance: &mut Chance, seconds: u64) -> Vec<Scenario> {
 fn step() -> Step {
     Step {
         name: "GET /".into(),
+        weight: 1,
         method: Method::Get,
         path: Text::verbatim("/"),
         query: vec![],

@@ -7,6 +7,7 @@ use common::measured::Tally;
 use common::owners::Accounts;
 use common::report::AgentEvidence;
 use common::run::SessionId;
+use common::series::Place;
 use common::time::RunTime;
 use proto::v1;
 
@@ -16,7 +17,7 @@ pub(super) struct Account {
     pub(super) name: String,
     pub(super) instance: String,
     pub(super) inbox: Inbox,
-    /// By due second, over all scenarios.
+    /// Arrivals by due second, over all scenarios.
     pub(super) started: Counts,
     /// Everything of its own that is due before is accounted for.
     pub(super) resolved: RunTime,
@@ -61,10 +62,17 @@ impl Account {
     }
 
     /// Enters a delta whose series are in `message`.
-    pub(super) fn add(&mut self, delta: &Delta, message: &v1::Delta) -> Result<(), HistogramError> {
+    pub(super) fn add(
+        &mut self,
+        delta: &Delta,
+        places: &[Place],
+        message: &v1::Delta,
+    ) -> Result<(), HistogramError> {
         for series in &message.series {
             proto::delta::read_histogram(&mut self.send_lag, series.send_lag.as_ref())?;
-            for bucket in &series.buckets {
+            let place = places.get(series.series as usize);
+            let arrivals = place.is_some_and(|place| place.counts_arrivals);
+            for bucket in series.buckets.iter().filter(|_| arrivals) {
                 self.started.add(bucket.start_s, bucket.width_s, bucket.started);
             }
         }

@@ -1,8 +1,8 @@
 //! What came in since the live view was drawn last.
 
 use common::histogram::Histogram;
-use common::measured::Tally;
 use common::outcome::Outcome;
+use common::series::Place;
 use proto::v1;
 
 /// What came in since the live view was drawn last: no part of the books.
@@ -20,17 +20,20 @@ pub struct Recent {
 
 impl Recent {
     /// Adds a delta that is in the books. A sum that does not fit leaves the view a little poorer.
-    pub(super) fn add(&mut self, tallies: &[Tally], message: &v1::Delta) {
+    pub(super) fn add(&mut self, places: &[Place], message: &v1::Delta) {
         let is_error = |(outcome, _): &(Outcome, &u64)| outcome.is_error();
-        for one in &message.series {
+        let is_request = |one: &&v1::SeriesDelta| {
+            places.get(one.series as usize).is_some_and(|place| place.counts_requests())
+        };
+        for one in message.series.iter().filter(is_request) {
             let outcomes = || Outcome::ALL.into_iter().zip(&one.outcomes);
             self.requests = outcomes().fold(self.requests, |sum, (_, n)| sum.saturating_add(*n));
             self.errors = outcomes().filter(is_error).fold(self.errors, |sum, (_, n)| sum.saturating_add(*n));
             for bucket in &one.buckets {
+                self.started = self.started.saturating_add(bucket.started);
                 let response = bucket.response_time.as_ref();
                 proto::delta::read_histogram(&mut self.response, response).unwrap_or_default();
             }
         }
-        self.started = tallies.iter().fold(self.started, |sum, tally| sum.saturating_add(tally.started));
     }
 }

@@ -14,6 +14,7 @@ fn rule(metric: &str, limit: &str, unit: Unit, value: f64, holds: bool) -> Thres
 /// A run with a bit of everything.
 fn report() -> Report {
     let series = SeriesRow {
+        kind: SeriesKind::Requests,
         scenario: "browse".into(),
         step: "GET /search".into(),
         requests: 11_990,

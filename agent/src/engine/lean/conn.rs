@@ -1,11 +1,10 @@
 //! One connection of the lean client: at most one request at a time, never pipelined.
 
 use crate::connect::{Connection, Raw};
-use crate::engine::ended::{Answered, Ended};
+use crate::engine::ended::{Answered, Ended, Job};
 use crate::engine::lean::Lean;
 use crate::engine::worker::Worker;
 use crate::http1::{Answer, Cut, Progress, Reader};
-use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::time::RunTime;
 use rustls::ClientConnection;
@@ -23,8 +22,7 @@ use tokio::task::AbortHandle;
 /// A request under way.
 #[derive(Clone, Copy)]
 pub(super) struct Flight {
-    pub(super) scenario: usize,
-    due: Due,
+    pub(super) job: Job,
     /// When its time is over.
     pub(super) deadline: RunTime,
     sent: Option<RunTime>,
@@ -55,22 +53,13 @@ enum Then {
 }
 
 impl Flight {
-    pub(super) fn new(scenario: usize, due: Due, deadline: RunTime) -> Self {
-        Self {
-            scenario,
-            due,
-            deadline,
-            sent: None,
-            first_byte: None,
-            bytes_in: 0,
-            bytes_out: 0,
-            connect: None,
-        }
+    pub(super) const fn new(job: Job, deadline: RunTime) -> Self {
+        Self { job, deadline, sent: None, first_byte: None, bytes_in: 0, bytes_out: 0, connect: None }
     }
 
     fn ended(&self, outcome: Outcome, answer: Option<Answered>, done: RunTime) -> Ended {
-        let Self { scenario, due, sent, bytes_in, bytes_out, connect, .. } = *self;
-        Ended { scenario, due, outcome, sent, answer, done, bytes_in, bytes_out, connect }
+        let Self { job, sent, bytes_in, bytes_out, connect, .. } = *self;
+        Ended { job, outcome, sent, answer, done, bytes_in, bytes_out, connect }
     }
 }
 
@@ -248,7 +237,7 @@ fn answered(flight: &Flight, worker: &Rc<Worker>, answer: &Answer, now: RunTime)
     let Answer { status, body_bytes, .. } = *answer;
     let first_byte = flight.first_byte.unwrap_or(now);
     let whole = Answered { status, first_byte, body_bytes };
-    worker.settle(&flight.ended(worker.judge(flight.scenario, status), Some(whole), now));
+    worker.settle(&flight.ended(worker.judge(&flight.job, status), Some(whole), now));
 }
 
 /// The target closed the connection: the end of some answers, the loss of others, nothing while it was idle.
@@ -287,8 +276,8 @@ pub(super) fn fail(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, outcome: O
 pub(super) fn send(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean) {
     let Some(mut flight) = conn.land() else { return };
     let mut scratch = lean.scratch.borrow_mut();
-    let request = &lean.requests[flight.scenario];
-    let bytes = request.bytes(flight.due.k, &mut scratch);
+    let request = &lean.requests[flight.job.request];
+    let bytes = request.bytes(flight.job.due.k, &mut scratch);
     conn.reader.borrow_mut().begin(request.is_head());
     flight.bytes_out = bytes.len() as u64;
     flight.sent = Some(worker.now());

@@ -94,11 +94,7 @@ pub(super) const SLIPS: &[(&str, &str, &str)] = &[
         "status",
     ),
     ("step: timeout = 5", "`timeout` must be a text in quotes, not a whole number", "like \"30s\""),
-    (
-        "step: [[scenario.step]]\npath = \"/b\"",
-        "more than one step in a scenario is not supported",
-        "for each",
-    ),
+    ("step: weight = 2", "`weight` means nothing where every step is sent", "pick = \"weighted\""),
     (
         "step: [[threshold]]\nmetric = \"error_rate\"",
         "missing `limit` in [[threshold]]",

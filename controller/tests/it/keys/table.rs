@@ -195,6 +195,15 @@ pub(super) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
+        key: "scenario.pick",
+        with: &[("scenario.step", "[{ path = \"/\" }, { path = \"/health\" }]")],
+        after: "\"weighted\"",
+        look: |seen| seen.records.len().to_string(),
+        seen_before: "40",
+        seen_after: "20",
+        ..PLAIN
+    },
+    Row {
         key: "scenario.step.body",
         target: Target::Raw,
         after: "\"cargo\"",
@@ -277,6 +286,18 @@ pub(super) const ROWS: &[Row] = &[
         look: outcomes,
         seen_before: "ok 20",
         seen_after: "timeout 20",
+        ..PLAIN
+    },
+    Row {
+        key: "scenario.step.weight",
+        with: &[
+            ("scenario.pick", "\"weighted\""),
+            ("scenario.step", "[{ path = \"/\", name = \"a\" }, { path = \"/\", name = \"b\", weight = 1 }]"),
+        ],
+        after: "1000000",
+        look: |seen| seen.report.series[0].requests.to_string(),
+        seen_before: "9",
+        seen_after: "20",
         ..PLAIN
     },
     Row {

@@ -1,0 +1,121 @@
+//! What follows when a request ended: its place in the books, then the next step, or room for the next arrival.
+
+use crate::engine::ended::{Ended, Job};
+use crate::engine::iteration::{Follows, Iteration, Key};
+use crate::engine::worker::{FENCED_POLL, Next, PIECE, Worker};
+use common::arrivals::Due;
+use common::time::RunTime;
+use std::rc::Rc;
+
+impl Worker {
+    /// A request ended: record it and go on with its iteration, or give its slot to the next arrival that waits.
+    pub(super) fn settle(self: &Rc<Self>, ended: &Ended) {
+        self.recorder.borrow_mut().ended(ended);
+        match ended.job.iteration {
+            None => self.leave(ended.job.scenario, ended.done),
+            Some(key) => self.move_on(key, ended),
+        }
+    }
+
+    /// A request is given up because the run ends.
+    pub(super) fn abandon(&self, job: &Job) {
+        if let Some(key) = job.iteration {
+            self.iterations.borrow_mut().end(key);
+        }
+        self.forget(job.scenario);
+    }
+
+    /// Gives up the iterations of a scenario that wait for their next step.
+    pub(super) fn abandon_resting(&self, scenario: usize) {
+        let resting = self.iterations.borrow_mut().abandon(scenario);
+        (0..resting).for_each(|_| self.forget(scenario));
+    }
+
+    fn forget(&self, scenario: usize) {
+        self.recorder.borrow_mut().abandoned(scenario);
+        self.streams[scenario].leave();
+        self.changed.notify_one();
+    }
+
+    fn move_on(self: &Rc<Self>, key: Key, ended: &Ended) {
+        let scenario = ended.job.scenario;
+        let course = &self.courses[scenario];
+        let mut iterations = self.iterations.borrow_mut();
+        let Some(iteration) = iterations.get_mut(key) else { return };
+        match iteration.on_ended(ended, course) {
+            Follows::Step(at) => {
+                iterations.rest(at, key);
+                drop(iterations);
+                self.look_at_rests(ended.done);
+            }
+            Follows::End => {
+                let over = iterations.end(key);
+                drop(iterations);
+                if let (Some(over), Some(series)) = (over, course.iteration()) {
+                    self.recorder.borrow_mut().iterated(series, &over, ended.done);
+                }
+                self.leave(scenario, ended.done);
+            }
+        }
+    }
+
+    /// A slot is free.
+    fn leave(self: &Rc<Self>, scenario: usize, now: RunTime) {
+        let stream = &self.streams[scenario];
+        stream.leave();
+        // A request that fails while arrivals are fired leaves the rest to that loop: no recursion.
+        if stream.is_queued() && !self.pumping.get() {
+            self.pumping.set(true);
+            let next = self.pump_one(scenario, now);
+            self.pumping.set(false);
+            if !matches!(next, Next::Idle) {
+                self.changed.notify_one();
+            }
+        }
+        if stream.is_finished() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Sends what is due at once, and wakes the main task for what is due before it would look.
+    fn look_at_rests(self: &Rc<Self>, now: RunTime) {
+        if self.pumping.get() {
+            return;
+        }
+        self.pumping.set(true);
+        let next = self.pump_rests(now);
+        self.pumping.set(false);
+        let sooner = match next {
+            Next::At(at) => at < self.wakes.get(),
+            Next::Now => true,
+            Next::Idle => false,
+        };
+        if sooner {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Sends the next requests of iterations that are due.
+    pub(super) fn pump_rests(self: &Rc<Self>, mut now: RunTime) -> Next {
+        for _ in 0..PIECE {
+            let Some(at) = self.iterations.borrow().next_due() else { return Next::Idle };
+            if at > now {
+                return Next::At(at);
+            }
+            // What was begun under a lease waits for another.
+            if !self.lease.holds(self.clock().local(now)) {
+                return Next::At(now + FENCED_POLL);
+            }
+            let job = self.iterations.borrow_mut().pop(now).map(|(at, key, iteration)| {
+                let Iteration { scenario, step, due, .. } = *iteration;
+                let due = Due { at, k: due.k };
+                Job { iteration: Some(key), ..self.courses[scenario].job(scenario, step, due) }
+            });
+            if let Some(job) = job {
+                self.send(job, now);
+            }
+            now = self.now();
+        }
+        Next::Now
+    }
+}
