@@ -36,6 +36,7 @@ pub mod run;
 pub mod human;
 pub mod ledger;
 pub mod report;
+pub mod compare;
 
 #[cfg(test)]
 mod fixture;

@@ -89,6 +89,12 @@ impl Books {
         })
     }
 
+    /// Everything that was delivered.
+    #[must_use]
+    pub fn into_totals(self) -> Measured {
+        self.totals
+    }
+
     /// The plan.
     #[must_use]
     pub const fn plan(&self) -> &Plan {

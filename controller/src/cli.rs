@@ -3,8 +3,9 @@
 use crate::exit::Failure;
 use crate::live::say;
 use crate::start::{ADMIN, Start, print, read_plan, terminal};
-use crate::{demo_command, exit::Exit, health, runs, steering, text};
+use crate::{compare, demo_command, exit::Exit, health, runs, steering, text};
 use clap::{Args, Parser, Subcommand};
+use common::compare::Rule;
 use common::rate::Rate;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ enum Command {
     /// Look at the runs that were kept.
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Compare two runs that were kept: what changed, and how sure that is.
+    Compare(CompareArgs),
     /// Show how the run of a controller stands.
     Status {
         #[command(flatten)]
@@ -97,6 +100,26 @@ enum RunsCommand {
         #[command(flatten)]
         data: Data,
     },
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// The run that is the measure: its id, or the beginning of it.
+    before: String,
+    /// The run that is measured by it.
+    after: String,
+    /// A run that ought to be equal to the first one: what the two differ by is noise. May be repeated.
+    #[arg(long, value_name = "RUN")]
+    noise: Vec<String>,
+    /// Fail (exit code 99) when a clear change is beyond this, for example "p95 > +10%" or "checkout.error_rate > +1%".
+    /// May be repeated.
+    #[arg(long, value_name = "RULE")]
+    fail_if: Vec<Rule>,
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: Data,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +196,7 @@ impl Cli {
                 Ok(Exit::Ok)
             }
             Command::Runs(command) => command.run(),
+            Command::Compare(args) => args.run(),
             Command::Status { operator } => said(steering::status(operator.admin).await),
             Command::Stop { operator } => said(steering::stop(operator.admin).await),
             Command::Rate { scenario, rate, operator } => {
@@ -216,6 +240,26 @@ impl RunsCommand {
             }
         }
         Ok(Exit::Ok)
+    }
+}
+
+impl CompareArgs {
+    fn run(self) -> Result<Exit, Failure> {
+        let runs = compare::Runs { before: &self.before, after: &self.after, noise: &self.noise };
+        let comparison = compare::compare(&self.data.data_dir, &runs)?;
+        if self.json {
+            let text = serde_json::to_string_pretty(&comparison);
+            let text = text.map_err(|error| Failure::internal(format!("encode the comparison: {error}")))?;
+            print(&format!("{text}\n"));
+        } else {
+            let (width, color) = terminal();
+            print(&text::compared::render(&comparison, width, color));
+        }
+        let breaches = compare::breaches(&comparison, &self.fail_if);
+        for breach in &breaches {
+            say(&format!("fail: {breach}"));
+        }
+        Ok(if breaches.is_empty() { Exit::Ok } else { Exit::ThresholdFailed })
     }
 }
 

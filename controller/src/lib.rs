@@ -15,6 +15,7 @@ pub mod sessions;
 pub mod coordinator;
 pub mod conduct;
 pub mod runs;
+pub mod compare;
 pub mod admin;
 pub mod live;
 pub mod local;

@@ -165,7 +165,7 @@ fn parse(report: &str) -> Result<Report, Failure> {
     })
 }
 
-fn told(why: String) -> Failure {
+pub(crate) fn told(why: String) -> Failure {
     Failure::new(Exit::Usage, format!("failed to {why}"))
 }
 

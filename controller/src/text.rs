@@ -7,6 +7,7 @@ use common::report::{
 };
 use std::fmt::Display;
 
+pub mod compared;
 mod faults;
 mod page;
 mod table;
