@@ -91,8 +91,8 @@ impl Books {
 
     /// Everything that was delivered.
     #[must_use]
-    pub fn into_totals(self) -> Measured {
-        self.totals
+    pub const fn totals(&self) -> &Measured {
+        &self.totals
     }
 
     /// The plan.

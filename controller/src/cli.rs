@@ -26,7 +26,7 @@ enum Command {
     Start(StartArgs),
     /// Show it all in one process: a service to shoot at, two agents, a plan of 20 s.
     Demo {
-        /// A folder for report.json and timeline.csv.
+        /// A folder for the report: as JSON, Markdown, JUnit, CSV and histogram log.
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
@@ -169,7 +169,7 @@ struct StartArgs {
     /// A file with the token that agents must show (make one with `controller token`).
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A folder for report.json and timeline.csv.
+    /// A folder for the report: as JSON, Markdown, JUnit, CSV and histogram log.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Fail (exit code 108) when the plan was not delivered: the generator could not keep up, or the fleet had faults.

@@ -57,7 +57,7 @@ impl Kept {
         let saved = saved.ok_or_else(|| Failure::usage(format!("there is no run {run}")))?;
         let plan = planned(&saved).map_err(runs::told)?.plan;
         let restored = restore(&saved, plan).map_err(runs::told)?;
-        Ok(Self { plan: saved.plan, report, totals: restored.books.into_totals() })
+        Ok(Self { plan: saved.plan, report, totals: restored.books.totals().clone() })
     }
 
     const fn side(&self) -> Side<'_> {

@@ -98,8 +98,11 @@ impl Start {
         let report = report(&effective, &created_at, &finished);
         keep(&mut finished, &report).await;
         if let Some(folder) = &self.out {
-            output::write(folder, &report).map_err(Failure::internal)?;
+            output::write(folder, &report, finished.books.totals()).map_err(Failure::internal)?;
             say(&format!("wrote {}", folder.join("report.json").display()));
+        }
+        if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) {
+            output::append_summary(Path::new(&file), &report).unwrap_or_else(|why| say(&why));
         }
         if let Ending::NotStarted(why) = &finished.ending {
             return Err(Failure::new(Exit::NotEnoughAgents, format!("the run did not start: {why}")));

@@ -1,10 +1,8 @@
-//! The final report as text for a terminal, and the timeline as CSV. Only lays out: every number is the report's.
+//! The final report as text for a terminal. Only lays out: every number is the report's.
 
 use common::human;
 use common::ledger::{Entry, Skipped};
-use common::report::{
-    AgentRow, Judgment, Report, SeriesKind, SeriesRow, Summary, ThresholdRow, TimelineRow, Unit,
-};
+use common::report::{AgentRow, Judgment, Report, SeriesKind, SeriesRow, Summary, ThresholdRow, Unit};
 use std::fmt::Display;
 
 pub mod compared;
@@ -32,28 +30,6 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     sentences(&mut page, "reasons", &report.verdict.reasons);
     sentences(&mut page, "warnings", &report.warnings);
     page.into_text()
-}
-
-/// The run over time: one line for each row of the report's timeline, empty where nothing was answered.
-#[must_use]
-pub fn timeline_csv(report: &Report) -> String {
-    let time = |us: Option<u64>| us.map(|us| us.to_string()).unwrap_or_default();
-    let line = |row: &TimelineRow| {
-        let TimelineRow { t_s, planned, started, errors, fault, .. } = row;
-        let (p50, p99, fault) = (time(row.p50), time(row.p99), u8::from(*fault));
-        format!("{t_s},{},{planned},{started},{errors},{p50},{p99},{fault}\n", quoted(&row.scenario))
-    };
-    let lines = report.timeline.iter().map(line);
-    std::iter::once(CSV_HEAD.to_owned()).chain(lines).collect()
-}
-
-/// A field after RFC 4180: in quotes when it holds a comma, a quote or the end of a line.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
 }
 
 fn head(page: &mut Page, report: &Report) {
@@ -251,7 +227,6 @@ fn sentences(page: &mut Page, name: &str, sentences: &[String]) {
 }
 
 const WHICH_TIME: &str = "response time: from the due time; service time: from the first byte sent";
-const CSV_HEAD: &str = "t_s,scenario,planned,started,errors,p50_us,p99_us,fault\n";
 /// Narrower than this the tables cannot be read.
 const WIDTH_MIN: usize = 60;
 const INDENT: usize = 2;
@@ -259,4 +234,4 @@ const INDENT: usize = 2;
 const AGENTS_MAX: usize = 20;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

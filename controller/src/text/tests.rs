@@ -1,5 +1,5 @@
 use super::*;
-use common::report::{FaultKind, FaultRow, Lag, RunHead, Verdict};
+use common::report::{FaultKind, FaultRow, Lag, RunHead, TimelineRow, Verdict};
 use std::collections::BTreeMap;
 
 fn summary(times: [u64; 6]) -> Summary {
@@ -12,7 +12,7 @@ fn rule(metric: &str, limit: &str, unit: Unit, value: f64, holds: bool) -> Thres
 }
 
 /// A run with a bit of everything.
-fn report() -> Report {
+pub(crate) fn report() -> Report {
     let series = SeriesRow {
         kind: SeriesKind::Requests,
         scenario: "browse".into(),
@@ -237,16 +237,4 @@ fn a_run_without_a_request_has_no_times() {
     report.run.duration_s = 0.0;
     let text = render(&report, 80, false);
     assert!(text.contains("0 requests, 0/s, 0 errors\n"), "{text}");
-}
-
-#[test]
-fn the_timeline_is_csv() {
-    let mut report = report();
-    report.timeline[1].scenario = "a \"b\",c".into();
-    assert_eq!(
-        timeline_csv(&report),
-        "t_s,scenario,planned,started,errors,p50_us,p99_us,fault\n\
-         0,browse,200,199,1,1000,9000,0\n\
-         1,\"a \"\"b\"\",c\",200,199,1,,,1\n"
-    );
 }
