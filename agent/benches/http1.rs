@@ -5,7 +5,7 @@ use std::hint::black_box;
 use common::plan::Plan;
 use common::script::Script;
 use criterion::{Criterion, criterion_group, criterion_main};
-use stampede_agent::http1::{Progress, Reader, Request};
+use stampede_agent::http1::{Progress, Reader, Request, Stay};
 
 fn answers(criterion: &mut Criterion) {
     for (name, answer) in [("counted", COUNTED), ("chunked", CHUNKED)] {
@@ -34,10 +34,10 @@ fn requests(criterion: &mut Criterion) {
     let scenario = &plan.scenarios[0];
     let script = Script::compile(&plan);
     let message = script.fixed(0, 0).expect("a literal step is the same for all arrivals");
-    let request = Request::new(&plan.target, message, &scenario.name);
+    let request = Request::new(&plan.target, message, &scenario.name, Stay::Open);
     let mut out = Vec::new();
     criterion.bench_function("write a request with its arrival's number", |bencher| {
-        bencher.iter(|| request.bytes(black_box(123_456_789), &mut out).len());
+        bencher.iter(|| request.bytes(black_box(123_456_789), None, &mut out).len());
     });
 }
 

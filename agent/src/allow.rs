@@ -8,10 +8,14 @@
 //!    machines with their secrets. No range covers them, `any` neither: a load test against them is a slip.
 //! 3. Loopback and private addresses are allowed, others only if an entry covers them.
 //!
+//! A Unix socket is on the agent's own machine, like loopback, and needs no entry; but those through which a machine
+//! is steered (containers, services, its bus) are denied unless an entry names them exactly.
+//!
 //! An IPv4 address inside an IPv6 one (`::ffff:a.b.c.d`) is judged as the IPv4 address that it is.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -22,20 +26,23 @@ pub struct AllowList {
     added: Vec<AllowEntry>,
 }
 
-/// What one `--allow-target` adds: `any`, an address, or a range like `203.0.113.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What one `--allow-target` adds: `any`, an address, a range like `203.0.113.0/24`, or a socket like
+/// `unix:/run/api.sock`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowEntry {
     /// Every address that is not special.
     Any,
     /// A range; one that holds a single address allows even a special one.
     Range(IpNet),
+    /// A Unix socket, by its whole path without links.
+    Socket(PathBuf),
 }
 
 /// Why a text is no [`AllowEntry`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AllowEntryError {
     /// Not one of the three forms.
-    #[error("`{0}` is no address range: write an address, a range like 203.0.113.0/24, or `any`")]
+    #[error("`{0}` is no address range: write an address, a range like 203.0.113.0/24, unix:/PATH, or `any`")]
     Form(String),
     /// A range that does not begin where it says.
     #[error(
@@ -59,6 +66,14 @@ pub struct Denied {
     /// The rule that denies it.
     pub rule: Rule,
 }
+
+/// A Unix socket that must not be shot at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{} steers the machine itself, which only an entry for exactly it allows: start the agent with --allow-target \
+     unix:{}", .0.display(), .0.display()
+)]
+pub struct DeniedSocket(pub PathBuf);
 
 /// Why an address is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,11 +116,27 @@ impl AllowList {
         let covers = |entry: &AllowEntry| match entry {
             AllowEntry::Any => true,
             AllowEntry::Range(range) => range.contains(&address),
+            AllowEntry::Socket(_) => false,
         };
         if is_near(address) || self.added.iter().any(covers) {
             return Ok(());
         }
         Err(Denied { address, rule: Rule::Public })
+    }
+
+    /// Whether the Unix socket at this path, which holds no links, may be shot at.
+    ///
+    /// # Errors
+    /// [`DeniedSocket`] names the remedy.
+    pub fn check_socket(&self, path: &Path) -> Result<(), DeniedSocket> {
+        let named = |entry: &AllowEntry| matches!(entry, AllowEntry::Socket(own) if own == path);
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_control =
+            CONTROL_NAMES.contains(&name) || CONTROL_FOLDERS.iter().any(|own| path.starts_with(own));
+        if is_control && !self.added.iter().any(named) {
+            return Err(DeniedSocket(path.to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -117,6 +148,9 @@ impl FromStr for AllowEntry {
     fn from_str(text: &str) -> Result<Self, AllowEntryError> {
         if text == "any" {
             return Ok(Self::Any);
+        }
+        if let Some(path) = text.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
+            return Ok(Self::Socket(PathBuf::from(path)));
         }
         let range = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address),
@@ -213,6 +247,13 @@ const METADATA: [IpAddr; 5] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
 
+/// Sockets through which containers are steered, by name, wherever they stand.
+const CONTROL_NAMES: [&str; 6] =
+    ["docker.sock", "podman.sock", "containerd.sock", "crio.sock", "buildkitd.sock", "libvirt-sock"];
+/// Folders whose sockets steer the machine's services.
+const CONTROL_FOLDERS: [&str; 6] =
+    ["/run/systemd", "/run/dbus", "/run/udev", "/run/user", "/run/libvirt", "/run/containerd"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +342,21 @@ mod tests {
             assert_eq!(allow.check(inside.parse().unwrap()), Ok(()), "{entry}: {why}");
             assert!(allow.check(outside.parse().unwrap()).is_err(), "{entry}: {why}");
             assert_eq!(allow.check(IpAddr::V4(Ipv4Addr::LOCALHOST)), Ok(()), "{entry}: entries only add");
+        }
+    }
+
+    #[test]
+    fn a_socket_needs_no_entry_unless_it_steers_the_machine() {
+        for (path, allowed, why) in [
+            ("/run/api.sock", true, "a service's"),
+            ("/tmp/x/docker.sock", false, "by name, wherever it stands"),
+            ("/run/systemd/private", false, "by folder"),
+            ("/run/systemdish/x", true, "another folder"),
+        ] {
+            let path = Path::new(path);
+            assert_eq!(AllowList::default().check_socket(path).is_ok(), allowed, "{why}");
+            assert_eq!(list(&["any"]).check_socket(path).is_ok(), allowed, "{why}");
+            assert_eq!(list(&[&format!("unix:{}", path.display())]).check_socket(path), Ok(()), "{why}");
         }
     }
 

@@ -1,16 +1,13 @@
 //! The one place where connections are made, for both clients: every address is checked against the allow-list
 //! when it is connected to, each part of the way is timed, and a failure is told as the target's or our own.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::outcome::Outcome;
 use common::plan::{Scheme, Target};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
-use tokio::net::TcpStream;
 
 use crate::allow::AllowList;
 
@@ -18,14 +15,17 @@ mod fault;
 mod guard;
 mod handshake;
 mod resolve;
+mod stream;
+mod route;
 mod tls;
 
 pub use fault::{Failure, outcome_of};
 pub use guard::{check_host_literal, guarded_resolver};
 pub use handshake::Raw;
-pub use tls::client_config;
+pub use stream::{ReadHalf, Socket, Stream, WriteHalf};
+pub use tls::{Identity, client_config};
 
-use resolve::Addresses;
+use route::Route;
 
 /// Makes the connections of one engine thread to one target.
 ///
@@ -33,7 +33,7 @@ use resolve::Addresses;
 /// no time-outs here: the caller drops the future when it has waited long enough.
 #[derive(Debug)]
 pub struct Connector {
-    addresses: Addresses,
+    route: Route,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
 }
 
@@ -41,7 +41,7 @@ pub struct Connector {
 #[derive(Debug)]
 pub struct Connection {
     /// Connected, without Nagle's delay. Under TLS only [`Raw`] may read and write it.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// The finished handshake; boxed, for most connections have none.
     pub tls: Option<Box<ClientConnection>>,
     /// How long it took to make.
@@ -64,25 +64,28 @@ impl Connector {
     ///
     /// # Errors
     /// One line with the remedy, when TLS cannot be set up as the plan wants it.
-    pub fn new(target: &Target, allow: Arc<AllowList>) -> Result<Self, String> {
+    pub fn new(target: &Target, identity: Option<&Identity>, allow: Arc<AllowList>) -> Result<Self, String> {
         let url = &target.base_url;
         let tls = match url.scheme {
             Scheme::Http => None,
             Scheme::Https => {
-                let config = client_config(&target.tls, &[tls::HTTP1])?;
+                let config = client_config(&target.tls, identity, &[tls::HTTP1])?;
                 Some((Arc::new(config), tls::server_name(&url.host)?))
             }
         };
-        Ok(Self { addresses: Addresses::new(&url.host, url.port, allow), tls })
+        Ok(Self { route: Route::new(&url.host, url.port, &target.connection, allow), tls })
     }
 
     /// The addresses that [`Connector::connect`] would try, in this order: the target's, without those that must
-    /// not be shot at. Lets a plan be refused before the first request.
+    /// not be shot at; none for a Unix socket. Lets a plan be refused before the first request.
     ///
     /// # Errors
     /// [`Outcome::Dns`] or [`Outcome::TargetDenied`].
     pub async fn addresses(&self) -> Result<Arc<[SocketAddr]>, Failure> {
-        self.addresses.resolve().await
+        match &self.route {
+            Route::Net(addresses, _) => addresses.resolve().await,
+            Route::Unix(..) => Ok([].into()),
+        }
     }
 
     /// Tells whether the target takes connections at all, whatever it speaks over them.
@@ -90,7 +93,7 @@ impl Connector {
     /// # Errors
     /// As [`Connector::connect`], TLS apart.
     pub async fn reach(&self) -> Result<(), Failure> {
-        tcp(&self.addresses.resolve().await?).await.map(drop)
+        self.socket(Instant::now()).await.map(drop)
     }
 
     /// Makes a connection to the first address that takes one.
@@ -99,51 +102,26 @@ impl Connector {
     /// [`Failure`] tells the target's faults from our own; of several addresses the last one's.
     pub async fn connect(&self) -> Result<Connection, Failure> {
         let begun = Instant::now();
-        let addresses = self.addresses.resolve().await?;
-        let resolved = Instant::now();
-        let stream = tcp(&addresses).await?;
+        let (stream, resolved) = self.socket(begun).await?;
         let connected = Instant::now();
         let mut times = Times { dns: resolved - begun, tcp: connected - resolved, tls: Duration::ZERO };
         let Some((config, name)) = &self.tls else { return Ok(Connection { stream, tls: None, times }) };
-        let tls = handshake::shake(&stream, Arc::clone(config), name.clone()).await?;
+        let tls = handshake::shake(stream.socket(), Arc::clone(config), name.clone()).await?;
         times.tls = connected.elapsed();
         Ok(Connection { stream, tls: Some(Box::new(tls)), times })
     }
-}
 
-/// Tries one address after the other.
-async fn tcp(addresses: &[SocketAddr]) -> Result<TcpStream, Failure> {
-    let mut last = None;
-    for address in addresses {
-        match open(*address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => {
-                let outcome = fault::outcome_of_socket(&error);
-                let failure = Failure { outcome, text: format!("connect to {address}: {error}") };
-                if outcome == Outcome::NoDescriptor {
-                    return Err(failure); // no other address helps
-                }
-                last = Some(failure);
+    /// A connected socket, and when the target's addresses were known.
+    async fn socket(&self, begun: Instant) -> Result<(Stream, Instant), Failure> {
+        match &self.route {
+            Route::Net(addresses, sources) => {
+                let addresses = addresses.resolve().await?;
+                let resolved = Instant::now();
+                Ok((route::tcp(&addresses, sources).await?, resolved))
             }
+            Route::Unix(path, allow) => Ok((route::unix(path, allow).await?, begun)),
         }
     }
-    let none =
-        || Failure { outcome: Outcome::Dns, text: "connect to a target without an address".to_owned() };
-    Err(last.unwrap_or_else(none))
-}
-
-async fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    usable(TcpStream::connect(address).await?, address)
-}
-
-fn usable(stream: TcpStream, address: SocketAddr) -> io::Result<TcpStream> {
-    // Where nobody listens on a port that is also free for clients, the kernel may pick it for our own end and
-    // connect the socket to itself.
-    if stream.local_addr()? == address {
-        return Err(io::Error::from(rustix::io::Errno::CONNREFUSED));
-    }
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 #[cfg(test)]

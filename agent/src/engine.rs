@@ -11,7 +11,10 @@ pub mod recorder;
 pub mod stream;
 mod full;
 mod lean;
+mod visitors;
+pub mod judge;
 mod worker;
+mod answers;
 mod progress;
 mod thread;
 

@@ -8,9 +8,11 @@ mod malformed;
 mod lines;
 mod chunked;
 mod head;
+mod keep;
 mod reader;
 mod request;
 
+pub use keep::{Keep, Kept, Nothing};
 pub use malformed::{MAX_HEAD, MAX_HEADERS, Malformed};
 pub use reader::{Answer, Cut, Progress, Reader};
-pub use request::Request;
+pub use request::{Request, Stay};

@@ -8,6 +8,7 @@ pub mod lease;
 pub mod allow;
 pub mod connect;
 pub mod http1;
+pub mod decode;
 pub mod engine;
 pub mod world;
 mod fleet;

@@ -43,7 +43,8 @@ struct JoinArgs {
     /// A file with the controller's token.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Where fire may go, beside loopback and private addresses: an address, a network, or `any`. May be repeated.
+    /// Where fire may go, beside loopback and private addresses: an address, a network, `unix:/PATH`, or `any`.
+    /// May be repeated.
     #[arg(long, value_name = "NETWORK")]
     allow_target: Vec<AllowEntry>,
     /// Engine threads; one per core by default.

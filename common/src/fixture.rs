@@ -21,6 +21,7 @@ pub(crate) fn scenario(stages: &[(u64, u64, u64)], arrivals: Arrivals) -> Scenar
         overload: Overload::Queue,
         steps: vec![step()],
         pick: Pick::Sequence,
+        cookies: false,
     }
 }
 
@@ -33,7 +34,10 @@ fn step() -> Step {
         query: vec![],
         headers: vec![],
         body: Body::None,
-        expect: Expect { status: vec![] },
+        expect: Expect::default(),
+        extract: vec![],
+        basic: false,
+        redirects: 0,
         timeout: Duration::from_secs(1),
     }
 }

@@ -13,6 +13,8 @@ mod nearest;
 pub mod answer;
 pub mod text;
 pub mod path_template;
+pub mod cookies;
+pub mod multipart;
 pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;

@@ -30,11 +30,18 @@ pub enum Outcome {
     NoDescriptor,
     /// The agent's allow-list forbids the address the target's name resolved to. The generator's own refusal.
     TargetDenied,
+    /// A whole response with an expected status that is not as the step expects it otherwise.
+    CheckFailed,
+    /// A good response in which a value for the steps behind was not found.
+    ExtractFailed,
+    /// The request could not be put together: a template failed, or what it wanted was not there. The generator's own
+    /// fault.
+    NotRendered,
 }
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Ok,
         Self::UnexpectedStatus,
         Self::Timeout,
@@ -48,6 +55,9 @@ impl Outcome {
         Self::NoPort,
         Self::NoDescriptor,
         Self::TargetDenied,
+        Self::CheckFailed,
+        Self::ExtractFailed,
+        Self::NotRendered,
     ];
 
     /// Its name in reports and files.
@@ -67,6 +77,9 @@ impl Outcome {
             Self::NoPort => "no_port",
             Self::NoDescriptor => "no_descriptor",
             Self::TargetDenied => "target_denied",
+            Self::CheckFailed => "check_failed",
+            Self::ExtractFailed => "extract_failed",
+            Self::NotRendered => "not_rendered",
         }
     }
 
@@ -85,7 +98,7 @@ impl Outcome {
     /// Whether the agent is to blame, not the target. Such a request never counts as the target's error.
     #[must_use]
     pub const fn is_generators_own(self) -> bool {
-        matches!(self, Self::NoPort | Self::NoDescriptor | Self::TargetDenied)
+        matches!(self, Self::NoPort | Self::NoDescriptor | Self::TargetDenied | Self::NotRendered)
     }
 }
 

@@ -18,12 +18,17 @@ mod problem;
 mod shape;
 mod faults;
 mod headers;
+mod client;
+mod auth;
+mod answer;
 mod body;
 mod step;
 mod scenario;
 mod check;
 mod read;
 
+pub use crate::answer::{Expect, Extract};
+pub use client::{Client, Connection, Endpoint, Reuse};
 pub use problem::{Problem, Problems};
 pub use schema::{keys, schema};
 pub use url::{BaseUrl, BaseUrlError, Scheme};
@@ -64,6 +69,8 @@ pub struct Target {
     pub identify: bool,
     /// How the target's certificate is checked; meaningless for [`Scheme::Http`].
     pub tls: Tls,
+    /// Over which connections requests travel.
+    pub connection: Connection,
 }
 
 /// The protocol spoken with the target.
@@ -78,37 +85,6 @@ pub enum HttpVersion {
     Http2,
 }
 
-/// The two clients of the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
-    /// HTTP/1.1 over bare sockets: one write and one read per request.
-    Lean,
-    /// reqwest: what the lean one does not speak.
-    Full,
-}
-
-impl Target {
-    /// The client that can do what is asked for, the lean one if possible.
-    #[must_use]
-    pub const fn client(&self) -> Client {
-        match self.http {
-            HttpVersion::Http1 => Client::Lean,
-            HttpVersion::Http2 => Client::Full,
-        }
-    }
-}
-
-impl Client {
-    /// Its name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Lean => "lean",
-            Self::Full => "reqwest",
-        }
-    }
-}
-
 /// How the target's certificate is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
@@ -116,6 +92,8 @@ pub struct Tls {
     pub ca: Option<String>,
     /// Whether the certificate is verified at all.
     pub verify: bool,
+    /// The agent's own certificate and its key, as PEM texts.
+    pub identity: Option<(Text, Text)>,
 }
 
 /// The agents of a run.
@@ -173,6 +151,8 @@ pub struct Scenario {
     pub max_in_flight: u32,
     /// What happens to an arrival beyond `max_in_flight`.
     pub overload: Overload,
+    /// Whether a jar of cookies goes with each user, or with each iteration of an open load.
+    pub cookies: bool,
     /// The requests of one iteration, or those of which one is chosen; at least one.
     pub steps: Vec<Step>,
     /// Which of them an iteration sends.
@@ -258,6 +238,12 @@ pub struct Step {
     pub body: Body,
     /// What makes the answer good.
     pub expect: Expect,
+    /// What is taken out of the answer.
+    pub extract: Vec<Extract>,
+    /// Whether the `authorization` header is `user:password`, to be sent in base64 behind `Basic`.
+    pub basic: bool,
+    /// Redirects that are followed at most, as part of the request.
+    pub redirects: u32,
     /// From the first byte sent to the last byte received.
     pub timeout: Duration,
 }
@@ -300,13 +286,6 @@ pub enum PartContent {
     Value(Text),
     /// The content of a file, by its path as written.
     File(String),
-}
-
-/// What makes an answer good.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expect {
-    /// Good statuses, ascending; empty: every status below 400.
-    pub status: Vec<u16>,
 }
 
 /// A request's method.
@@ -353,6 +332,22 @@ impl Plan {
         self.scenarios.iter().enumerate().flat_map(steps)
     }
 
+    /// Whether any step follows redirects.
+    #[must_use]
+    pub fn follows_redirects(&self) -> bool {
+        self.scenarios.iter().flat_map(|scenario| &scenario.steps).any(|step| step.redirects > 0)
+    }
+
+    /// The client that can do what is asked for, the lean one if possible.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        if self.follows_redirects() || self.target.http == HttpVersion::Http2 {
+            Client::Full
+        } else {
+            Client::Lean
+        }
+    }
+
     /// How long the longest scenario runs, without the drain.
     #[must_use]
     pub fn duration(&self) -> Duration {
@@ -367,14 +362,6 @@ impl Load {
         match self {
             Self::Rate(load) => load.stages.iter().map(|stage| stage.duration).sum(),
         }
-    }
-}
-
-impl Expect {
-    /// Whether an answer with this status is good.
-    #[must_use]
-    pub fn is_good(&self, status: u16) -> bool {
-        if self.status.is_empty() { status < 400 } else { self.status.binary_search(&status).is_ok() }
     }
 }
 

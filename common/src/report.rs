@@ -197,7 +197,7 @@ impl Report {
                 started_at: evidence.started_at.to_owned(),
                 duration_s: evidence.duration.as_secs_f64(),
                 seed: plan.seed,
-                client: plan.target.client().name().to_owned(),
+                client: plan.client().name().to_owned(),
                 partial: evidence.ending == Ending::Aborted,
             },
             verdict,

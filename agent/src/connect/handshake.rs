@@ -7,14 +7,14 @@ use std::sync::Arc;
 use common::outcome::Outcome;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
-use tokio::net::TcpStream;
 
 use super::fault::Failure;
+use super::stream::Socket;
 
 /// A connected socket as rustls wants it: reads and writes what can be without waiting, and says
 /// [`ErrorKind::WouldBlock`] otherwise.
 #[derive(Debug)]
-pub struct Raw<'a>(pub &'a TcpStream);
+pub struct Raw<'a>(pub Socket<'a>);
 
 impl Read for Raw<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -38,7 +38,7 @@ impl Write for Raw<'_> {
 
 /// Shakes hands as `name`'s client.
 pub(super) async fn shake(
-    stream: &TcpStream,
+    stream: Socket<'_>,
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
 ) -> Result<ClientConnection, Failure> {
@@ -53,7 +53,7 @@ pub(super) async fn shake(
 }
 
 /// Writes whatever is to be written, then reads, until the handshake is over and its last bytes are sent.
-async fn drive(stream: &TcpStream, tls: &mut ClientConnection) -> io::Result<()> {
+async fn drive(stream: Socket<'_>, tls: &mut ClientConnection) -> io::Result<()> {
     loop {
         while tls.wants_write() {
             match tls.write_tls(&mut Raw(stream)) {

@@ -1,11 +1,13 @@
 use std::net::{Ipv4Addr, TcpListener};
 
-use common::plan::{HttpVersion, Target, Tls};
+use common::outcome::Outcome;
+use common::plan::{Connection as Policy, HttpVersion, Target, Tls};
 
 use super::*;
 use secure::Server;
 use tokio::net::TcpSocket;
 
+mod policy;
 mod second;
 mod secure;
 
@@ -16,13 +18,14 @@ fn target(base_url: &str, ca: Option<&str>, verify: bool) -> Target {
         headers: Vec::new(),
         http: HttpVersion::Http1,
         identify: false,
-        tls: Tls { ca: ca.map(str::to_owned), verify },
+        tls: Tls { ca: ca.map(str::to_owned), verify, identity: None },
+        connection: Policy::default(),
     }
 }
 
 async fn connect(target: &Target, allow: &[&str]) -> Result<Connection, Failure> {
     let allow = AllowList::new(allow.iter().map(|entry| entry.parse().unwrap()));
-    Connector::new(target, Arc::new(allow)).unwrap().connect().await
+    Connector::new(target, None, Arc::new(allow)).unwrap().connect().await
 }
 
 /// A listener on loopback; its port.
@@ -45,12 +48,13 @@ async fn a_connection_goes_to_the_target_without_delay() {
     let (listener, port) = listen();
     for host in ["127.0.0.1", "localhost"] {
         let connection = connect(&target(&format!("http://{host}:{port}"), None, true), &[]).await.unwrap();
-        assert!(connection.stream.nodelay().unwrap());
+        let Stream::Tcp(stream) = &connection.stream else { panic!("an address is no Unix socket") };
+        assert!(stream.nodelay().unwrap());
         assert!(connection.tls.is_none());
         assert!(connection.times.tcp > Duration::ZERO);
         assert_eq!(connection.times.tls, Duration::ZERO);
         let (_, peer) = listener.accept().unwrap();
-        assert_eq!(peer, connection.stream.local_addr().unwrap());
+        assert_eq!(peer, stream.local_addr().unwrap());
     }
 }
 
@@ -72,7 +76,7 @@ async fn a_target_is_reached_whatever_it_speaks() {
         [(port, None, "no TLS, but it listens"), (deserted, Some(Outcome::ConnectRefused), "nobody listens")]
     {
         let target = target(&format!("https://127.0.0.1:{port}"), None, false);
-        let reached = Connector::new(&target, Arc::default()).unwrap().reach().await;
+        let reached = Connector::new(&target, None, Arc::default()).unwrap().reach().await;
         assert_eq!(reached.err().map(|failure| failure.outcome), expected, "{why}");
     }
 }
@@ -83,7 +87,7 @@ async fn a_socket_never_connects_to_itself() {
     let (socket, port) = deserted();
     let own = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let connected = socket.connect(own).await.unwrap();
-    let error = usable(connected, own).unwrap_err();
+    let error = route::usable(connected, own).unwrap_err();
     assert_eq!(fault::outcome_of_socket(&error), Outcome::ConnectRefused);
 }
 
@@ -115,7 +119,8 @@ async fn numbers_that_the_resolver_takes_for_addresses_are_checked_like_them() {
     for (host, address) in
         [("2130706433", Ipv4Addr::LOCALHOST), ("0x5db8d822", Ipv4Addr::new(93, 184, 216, 34))]
     {
-        let connector = Connector::new(&target(&format!("http://{host}:{port}"), None, true), Arc::default());
+        let connector =
+            Connector::new(&target(&format!("http://{host}:{port}"), None, true), None, Arc::default());
         let found = connector.unwrap().addresses().await;
         if address.is_loopback() {
             assert_eq!(*found.unwrap(), [SocketAddr::from((address, port))], "{host}");
@@ -138,9 +143,10 @@ async fn the_next_address_is_tried_when_one_refuses() {
     let (_held, deserted) = deserted();
     let refusing = SocketAddr::from((Ipv4Addr::LOCALHOST, deserted));
     let listening = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let stream = tcp(&[refusing, listening]).await.unwrap();
+    let anywhere = route::Sources::new(&[]);
+    let Stream::Tcp(stream) = route::tcp(&[refusing, listening], &anywhere).await.unwrap() else { panic!() };
     assert_eq!(stream.peer_addr().unwrap(), listening);
-    assert_eq!(tcp(&[refusing]).await.unwrap_err().outcome, Outcome::ConnectRefused);
+    assert_eq!(route::tcp(&[refusing], &anywhere).await.unwrap_err().outcome, Outcome::ConnectRefused);
 }
 
 #[tokio::test]
@@ -182,12 +188,12 @@ async fn after_the_handshake_the_socket_is_driven_by_hand() {
     let Connection { stream, tls, .. } = connect(&target, &[]).await.unwrap();
     let mut tls = tls.unwrap();
     tls.writer().write_all(b"ping").unwrap();
-    assert!(tls.write_tls(&mut Raw(&stream)).unwrap() > 0);
+    assert!(tls.write_tls(&mut Raw(stream.socket())).unwrap() > 0);
     let mut answer = [0; 4];
     let mut len = 0;
     while len < answer.len() {
-        stream.readable().await.unwrap();
-        match tls.read_tls(&mut Raw(&stream)) {
+        stream.socket().readable().await.unwrap();
+        match tls.read_tls(&mut Raw(stream.socket())) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
             read => assert!(read.unwrap() > 0, "the server answers before it closes"),
         }
@@ -227,7 +233,7 @@ fn tls_that_cannot_be_set_up_says_what_to_write() {
         ("-----BEGIN CERTIFICATE-----\nAAAA\n", "tls.ca: "),
     ] {
         let target = target("https://localhost", Some(ca), true);
-        let error = Connector::new(&target, Arc::default()).unwrap_err();
+        let error = Connector::new(&target, None, Arc::default()).unwrap_err();
         assert!(error.contains(expected) && error.contains("PEM"), "{ca:?}: {error}");
     }
 }

@@ -1,12 +1,13 @@
 //! TLS as the plan wants it, the same for both clients.
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use common::plan::Tls;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// The protocol of the lean client in ALPN.
@@ -17,7 +18,7 @@ pub(super) const HTTP1: &[u8] = b"http/1.1";
 ///
 /// # Errors
 /// One line with the remedy: no usable root certificate at all, or a `tls.ca` that holds none.
-pub fn client_config(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, String> {
+pub fn client_config(tls: &Tls, identity: Option<&Identity>, alpn: &[&[u8]]) -> Result<ClientConfig, String> {
     // Named, not the process's default: that one panics when a dependency brings a second provider.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -28,9 +29,50 @@ pub fn client_config(tls: &Tls, alpn: &[&[u8]]) -> Result<ClientConfig, String> 
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AcceptAny(provider)))
     };
-    let mut config = builder.with_no_client_auth();
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = identity.read()?;
+            let refused = |error| format!("tls.cert, tls.key: {error}");
+            builder.with_client_auth_cert(chain, key).map_err(refused)?
+        }
+    };
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
+}
+
+/// Who connects: a certificate and its key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// PEM text: the certificate, then those it was signed with.
+    pub cert: String,
+    /// PEM text of the private key.
+    pub key: String,
+}
+
+impl Identity {
+    /// What the plan says, when it is the same for everybody.
+    #[must_use]
+    pub fn of(tls: &Tls) -> Option<Self> {
+        let (cert, key) = tls.identity.as_ref()?;
+        Some(Self { cert: cert.literal()?.to_owned(), key: key.literal()?.to_owned() })
+    }
+
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.cert.as_bytes()).collect();
+        let chain = chain.map_err(|error| format!("tls.cert: {error}: write certificates in PEM form"))?;
+        if chain.is_empty() {
+            return Err("tls.cert: no certificate in it: write certificates in PEM form".to_owned());
+        }
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        Ok((chain, key.map_err(|error| format!("tls.key: {error}: write a private key in PEM form"))?))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity")
+    }
 }
 
 /// The name that the target's certificate must carry.

@@ -1,77 +1,81 @@
-//! The full client: reqwest, for what the lean one does not speak (HTTP/2 for now).
+//! The full client: reqwest, for what the lean one does not speak: HTTP/2 and redirects.
 //!
-//! No retries, no redirects, no proxies from the environment: one arrival, one request. The moment of the first
-//! byte cannot be seen from outside, so "sent" is the moment at which the request is handed to it, and making a
-//! connection counts into the service time. Its bytes are those of the bodies.
+//! No retries, no proxies from the environment: one arrival, one request, and the redirects that the plan asks for. The
+//! moment of the first byte cannot be seen from outside, so "sent" is the moment at which the request is handed to it,
+//! and making a connection counts into the service time, as redirects do. Its bytes are those of the bodies.
+
+mod build;
+mod follow;
 
 use crate::allow::AllowList;
-use crate::connect::{Connector, Failure, check_host_literal, client_config, guarded_resolver, outcome_of};
+use crate::connect::{Connector, Failure, check_host_literal, outcome_of};
 use crate::engine::ended::{Answered, Ended, Job};
+use crate::engine::judge::Watch;
+use crate::engine::visitors::wall_seconds;
 use crate::engine::worker::Worker;
+use crate::http1::{Keep, Kept};
+use build::{clients, request};
+use common::answer::{Failed, Fields};
+use common::cookies::Place;
 use common::outcome::Outcome;
-use common::plan::{Plan, Scheme, Tls};
+use common::plan::Plan;
 use common::script::{Message, Script};
 use common::time::RunTime;
+use reqwest::header::{COOKIE, SET_COOKIE};
+use reqwest::{Request, Response, Url};
 use slab::Slab;
-use std::cell::RefCell;
-use std::error::Error;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::AbortHandle;
 
-/// One reqwest client per engine thread.
+/// The reqwest clients of one engine thread.
 pub(super) struct Full {
-    client: reqwest::Client,
-    /// By [`Job::request`].
-    requests: Vec<reqwest::Request>,
+    /// One, or one for each source address, in turn.
+    clients: Vec<reqwest::Client>,
+    next: Cell<usize>,
+    /// By [`Job::request`]; `None`: put together anew each time.
+    requests: Vec<Option<Request>>,
     timeouts: Vec<Duration>,
     flying: RefCell<Slab<(Job, Option<AbortHandle>)>>,
     connector: Connector,
+    allow: Arc<AllowList>,
 }
 
-/// A whole answer, or why there is none.
-type Exchange = Result<(u16, RunTime, u64), Outcome>;
+/// A whole answer.
+struct Whole {
+    status: u16,
+    first_byte: RunTime,
+    body_bytes: u64,
+    kept: Option<Box<Kept>>,
+    /// Why it is not the one that was wanted.
+    failed: Option<Failed>,
+}
 
 impl Full {
     pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
-        let target = &plan.target;
-        // In the clear nothing is verified, but without a configuration the builder looks for the process's TLS
-        // provider and panics.
-        let unused = Tls { ca: None, verify: false };
-        let tls = if target.base_url.scheme == Scheme::Http { &unused } else { &target.tls };
-        let mut builder = reqwest::Client::builder()
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .pool_idle_timeout(None)
-            .dns_resolver(guarded_resolver(Arc::clone(allow)))
-            .user_agent(concat!("stampede/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(client_config(tls, &[b"h2"])?);
-        if target.base_url.scheme == Scheme::Http {
-            builder = builder.http2_prior_knowledge();
-        }
-        let client =
-            builder.build().map_err(|error| format!("build the HTTP/2 client: {}", chain(&error)))?;
+        let clients = clients(plan, allow)?;
         let build = |(scenario, step): (usize, usize)| {
-            let message = script.fixed(scenario, step).cloned().unwrap_or_default();
+            let Some(message) = script.fixed(scenario, step) else { return Ok(None) };
             let name = &plan.scenarios[scenario].steps[step].name;
-            request(&client, plan, &message).map_err(|why| format!("build the request {name}: {why}"))
+            let built = request(&clients[0], plan, message);
+            built.map(Some).map_err(|why| format!("build the request {name}: {why}"))
         };
         let requests = plan.steps().map(build).collect::<Result<Vec<_>, _>>()?;
-        for request in &requests {
-            check_host_literal(request.url(), allow).map_err(|denied| denied.to_string())?;
+        let base = Url::parse(&plan.target.base_url.to_string()).map_err(|error| error.to_string())?;
+        if plan.target.connection.unix.is_none() {
+            check_host_literal(&base, allow).map_err(|denied| denied.to_string())?;
         }
+        let timeout = |(scenario, step): (usize, usize)| plan.scenarios[scenario].steps[step].timeout;
         Ok(Self {
-            client,
+            clients,
+            next: Cell::new(0),
             requests,
-            timeouts: plan
-                .steps()
-                .map(|(scenario, step)| plan.scenarios[scenario].steps[step].timeout)
-                .collect(),
+            timeouts: plan.steps().map(timeout).collect(),
             flying: RefCell::default(),
-            connector: Connector::new(target, Arc::clone(allow))?,
+            connector: Connector::new(&plan.target, None, Arc::clone(allow))?,
+            allow: Arc::clone(allow),
         })
     }
 
@@ -105,64 +109,136 @@ impl Full {
         }
     }
 
-    async fn send(&self, worker: &Worker, job: &Job) -> Exchange {
-        let mut request = self.requests[job.request].try_clone().ok_or(Outcome::Protocol)?;
+    /// The request of a job, cookies apart.
+    fn request(&self, worker: &Worker, job: &Job) -> Result<Request, Outcome> {
+        let mut request = match &self.requests[job.request] {
+            Some(request) => request.try_clone().ok_or(Outcome::Protocol)?,
+            None => {
+                let mut message = Message::default();
+                worker.message(job, &mut message).map_err(|_| Outcome::NotRendered)?;
+                request(&self.clients[0], &worker.plan, &message).map_err(|_| Outcome::NotRendered)?
+            }
+        };
         if worker.plan.target.identify {
             let arrival = format!("{}:{}", worker.plan.scenarios[job.scenario].name, job.due.k);
             let value = arrival.parse().map_err(|_| Outcome::Protocol)?;
             request.headers_mut().insert("x-stampede-arrival", value);
         }
-        let mut response = self.client.execute(request).await.map_err(|error| classify(&error, false))?;
-        let (status, first_byte) = (response.status().as_u16(), worker.now());
-        let mut body = 0;
-        while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, true))? {
-            body += chunk.len() as u64;
+        Ok(request)
+    }
+
+    /// Sends a request and what it is redirected to.
+    async fn send(&self, worker: &Worker, job: &Job, mut request: Request) -> Result<Whole, Outcome> {
+        let turn = self.next.replace(self.next.get().wrapping_add(1));
+        let client = &self.clients[turn % self.clients.len()];
+        let most = worker.plan.scenarios[job.scenario].steps[job.step].redirects;
+        let (mut hops, mut first_byte, mut before) = (0, None, 0);
+        loop {
+            self.add_cookies(worker, job, &mut request);
+            let sent = request.try_clone().ok_or(Outcome::Protocol)?;
+            let mut response = client.execute(sent).await.map_err(|error| classify(&error, false))?;
+            let first_byte = *first_byte.get_or_insert_with(|| worker.now());
+            take_cookies(worker, job, &response, request.url());
+            let next = follow::follow(&request, response.status(), response.headers()).filter(|_| most > 0);
+            let Some(next) = next.filter(|_| hops < most) else {
+                let too_many = hops == most && most > 0 && is_redirect(&request, &response);
+                let whole = read(worker, job, response, before).await?;
+                let failed = too_many
+                    .then(|| Failed { check: "redirects".to_owned(), found: format!("more than {most}") });
+                return Ok(Whole { first_byte, failed, ..whole });
+            };
+            // What redirects say beside where to go is read, so that the connection can be used again.
+            while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, true))? {
+                before += chunk.len() as u64;
+            }
+            check_host_literal(next.url(), &self.allow).map_err(|_| Outcome::TargetDenied)?;
+            (request, hops) = (next, hops + 1);
         }
-        Ok((status, first_byte, body))
+    }
+
+    fn add_cookies(&self, worker: &Worker, job: &Job, request: &mut Request) {
+        if !worker.visitors.keeps_cookies(job.scenario) {
+            return;
+        }
+        request.headers_mut().remove(COOKIE);
+        let url = request.url().clone();
+        let header = worker.visitors.header(worker.owner(job), &place(&url));
+        if let Some(value) = header.and_then(|header| header.parse().ok()) {
+            request.headers_mut().insert(COOKIE, value);
+        }
     }
 }
 
 async fn exchange(worker: Rc<Worker>, key: usize, job: Job) {
     let Some(full) = worker.as_full() else { return };
     let sent = worker.now();
-    let limited = tokio::time::timeout(full.timeouts[job.request], full.send(&worker, &job));
-    let outcome = limited.await.unwrap_or(Err(Outcome::Timeout));
-    full.flying.borrow_mut().remove(key);
-    let bytes_out =
-        full.requests[job.request].body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
-    let done = worker.now();
-    let blank = Ended {
-        job,
-        outcome: Outcome::Ok,
-        sent: Some(sent),
-        answer: None,
-        done,
-        bytes_in: 0,
-        bytes_out,
-        connect: None,
+    let mut bytes_out = 0;
+    let outcome = match full.request(&worker, &job) {
+        Ok(request) => {
+            bytes_out = request.body().and_then(|body| body.as_bytes()).map_or(0, <[u8]>::len) as u64;
+            let limited = tokio::time::timeout(full.timeouts[job.request], full.send(&worker, &job, request));
+            limited.await.unwrap_or(Err(Outcome::Timeout))
+        }
+        Err(outcome) => Err(outcome),
     };
-    worker.settle(&match outcome {
-        Ok((status, first_byte, body_bytes)) => Ended {
-            outcome: worker.judge(&job, status),
-            answer: Some(Answered { status, first_byte, body_bytes }),
-            bytes_in: body_bytes,
-            ..blank
-        },
-        Err(outcome) => Ended { outcome, ..blank },
-    });
+    full.flying.borrow_mut().remove(key);
+    let done = worker.now();
+    let sent = if matches!(outcome, Err(Outcome::NotRendered)) { None } else { Some(sent) };
+    let blank =
+        Ended { job, outcome: Outcome::Ok, sent, answer: None, done, bytes_in: 0, bytes_out, connect: None };
+    match outcome {
+        Ok(Whole { status, first_byte, body_bytes, kept, failed }) => {
+            let answer = Some(Answered { status, first_byte, body_bytes });
+            let ended = Ended { answer, bytes_in: body_bytes, ..blank };
+            worker.judge(&ended, kept, failed);
+        }
+        Err(outcome) => worker.settle(&Ended { outcome, ..blank }),
+    }
 }
 
-fn request(client: &reqwest::Client, plan: &Plan, message: &Message) -> Result<reqwest::Request, String> {
-    let method = reqwest::Method::from_bytes(message.method.as_str().as_bytes());
-    let method = method.map_err(|_| format!("{} is no method of HTTP/2", message.method.as_str()))?;
-    let mut builder = client.request(method, format!("{}{}", plan.target.base_url, message.path));
-    for (name, value) in &message.headers {
-        builder = builder.header(name, value);
+/// Reads an answer to its end and keeps what its step looks at.
+async fn read(worker: &Worker, job: &Job, mut response: Response, before: u64) -> Result<Whole, Outcome> {
+    let status = response.status().as_u16();
+    let (mut kept, mut body_bytes) = (None, before);
+    let step = &worker.plan.scenarios[job.scenario].steps[job.step];
+    let look = worker.looks[job.request];
+    let mut watch = Watch { look, step, shelf: &worker.shelf, kept: &mut kept };
+    if watch.wants(status) {
+        watch.head(status, &lines(&response));
     }
-    if let Some(body) = &message.body {
-        builder = builder.body(body.clone());
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error, true))? {
+        watch.body(&chunk);
+        body_bytes += chunk.len() as u64;
     }
-    builder.build().map_err(|error| chain(&error))
+    Ok(Whole { status, first_byte: RunTime::ZERO, body_bytes, kept, failed: None })
+}
+
+/// Header lines as HTTP/1.1 would have them.
+fn lines(response: &Response) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for (name, value) in response.headers() {
+        lines.extend_from_slice(name.as_str().as_bytes());
+        lines.extend_from_slice(b": ");
+        lines.extend_from_slice(value.as_bytes());
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
+}
+
+fn take_cookies(worker: &Worker, job: &Job, response: &Response, url: &Url) {
+    if worker.visitors.keeps_cookies(job.scenario) && response.headers().contains_key(SET_COOKIE) {
+        let head = lines(response);
+        worker.visitors.with_jar(worker.owner(job), |jar| jar.take(&Fields::of(&head), &place(url)));
+    }
+}
+
+fn is_redirect(request: &Request, response: &Response) -> bool {
+    follow::follow(request, response.status(), response.headers()).is_some()
+}
+
+fn place(url: &Url) -> Place<'_> {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    Place { host, path: url.path(), secure: url.scheme() == "https", now: wall_seconds() }
 }
 
 /// What an error of reqwest means for the request.
@@ -174,12 +250,6 @@ fn classify(error: &reqwest::Error, in_body: bool) -> Outcome {
     } else {
         Outcome::Reset
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    std::iter::successors(error.source(), |cause| (*cause).source())
-        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 const REACH_WITHIN: Duration = Duration::from_secs(10);

@@ -8,6 +8,7 @@ use common::arrivals::Due;
 use common::outcome::Outcome;
 use common::plan::{Pick, Plan, Scenario};
 use common::random::Random;
+use common::script::Vars;
 use common::series::{Route, routes};
 use common::time::RunTime;
 use slab::Slab;
@@ -32,6 +33,8 @@ pub(super) struct Iteration {
     pub(super) outcome: Outcome,
     /// Whether every step had an answer.
     pub(super) answered: bool,
+    /// What its steps took from answers.
+    pub(super) vars: Vars,
 }
 
 /// What follows a step.
@@ -127,8 +130,16 @@ impl Picked {
 }
 
 impl Iteration {
-    pub(super) const fn new(scenario: usize, due: Due) -> Self {
-        Self { scenario, due, step: 0, sent: None, outcome: Outcome::Ok, answered: true }
+    pub(super) fn new(scenario: usize, due: Due) -> Self {
+        Self {
+            scenario,
+            due,
+            step: 0,
+            sent: None,
+            outcome: Outcome::Ok,
+            answered: true,
+            vars: Vars::default(),
+        }
     }
 
     /// Its request ended.
@@ -137,6 +148,10 @@ impl Iteration {
         self.answered &= ended.answer.is_some();
         if self.outcome == Outcome::Ok {
             self.outcome = ended.outcome;
+        }
+        // Without its value the steps behind would send something else than was meant.
+        if matches!(ended.outcome, Outcome::ExtractFailed | Outcome::NotRendered) {
+            return Follows::End;
         }
         self.step += 1;
         if self.step < course.steps { Follows::Step(ended.done) } else { Follows::End }

@@ -5,17 +5,21 @@
 //! are never repeated: one arrival, one request.
 
 mod conn;
+mod pool;
+mod send;
 
 use crate::allow::AllowList;
-use crate::connect::{Connector, Failure};
+use crate::connect::{Connector, Failure, Identity};
 use crate::engine::ended::Job;
+use crate::engine::visitors::Owner;
 use crate::engine::worker::Worker;
-use crate::http1::Request;
 use common::outcome::Outcome;
 use common::plan::Plan;
 use common::script::Script;
 use common::time::RunTime;
 use conn::{Conn, Flight};
+use pool::Pool;
+use send::{Prepared, Room};
 use slab::Slab;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -26,34 +30,31 @@ use std::time::Duration;
 pub(super) struct Lean {
     connector: Connector,
     /// By [`Job::request`].
-    requests: Vec<Request>,
+    requests: Vec<Prepared>,
     timeouts: Vec<Duration>,
     open: RefCell<Slab<Rc<Conn>>>,
-    idle: RefCell<Vec<Rc<Conn>>>,
+    idle: RefCell<Pool<Rc<Conn>>>,
     /// One receive buffer for all: an idle connection holds none.
     buffer: RefCell<Vec<u8>>,
     /// What TLS decrypted.
     plain: RefCell<Vec<u8>>,
-    /// A request with its arrival's number patched in.
-    scratch: RefCell<Vec<u8>>,
+    /// Where requests are put together.
+    room: RefCell<Room>,
 }
 
 impl Lean {
     pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
-        let request = |(scenario, step): (usize, usize)| {
-            let message = script.fixed(scenario, step).cloned().unwrap_or_default();
-            Request::new(&plan.target, &message, &plan.scenarios[scenario].name)
-        };
         let timeout = |(scenario, step): (usize, usize)| plan.scenarios[scenario].steps[step].timeout;
+        let identity = Identity::of(&plan.target.tls);
         Ok(Self {
-            connector: Connector::new(&plan.target, Arc::clone(allow))?,
-            requests: plan.steps().map(request).collect(),
+            connector: Connector::new(&plan.target, identity.as_ref(), Arc::clone(allow))?,
+            requests: plan.steps().map(|step| Self::prepared(plan, script, step)).collect(),
             timeouts: plan.steps().map(timeout).collect(),
             open: RefCell::default(),
-            idle: RefCell::default(),
+            idle: RefCell::new(Pool::new(&plan.target.connection)),
             buffer: RefCell::new(vec![0; BUFFER]),
             plain: RefCell::new(vec![0; BUFFER]),
-            scratch: RefCell::default(),
+            room: RefCell::default(),
         })
     }
 
@@ -61,7 +62,9 @@ impl Lean {
     pub(super) async fn warm(&self, worker: &Rc<Worker>) -> Result<(), String> {
         let slots: u32 =
             worker.plan.scenarios.iter().map(|scenario| scenario.max_in_flight).max().unwrap_or(1);
-        for _ in 0..slots.min(WARM) {
+        // A connection that belongs to somebody cannot be made for nobody: one is, to see that the target is there.
+        let wanted = if self.idle.borrow().is_shared() { slots.min(WARM) } else { 1 };
+        for _ in 0..wanted {
             let made = tokio::time::timeout(WARM_WITHIN, self.connector.connect()).await;
             let made =
                 made.map_err(|_| format!("no connection within {WARM_WITHIN:?}: is the target up?"))?;
@@ -78,9 +81,9 @@ impl Lean {
     /// Sends a request, on an idle connection or a new one.
     pub(super) fn fire(&self, worker: &Rc<Worker>, job: Job, now: RunTime) {
         let flight = Flight::new(job, now + self.timeouts[job.request]);
-        if let Some(conn) = self.take_idle() {
+        if let Some(conn) = self.take_idle(worker, &job, now) {
             conn.board(flight);
-            conn::send(&conn, worker, self);
+            send::send(&conn, worker, self);
         } else {
             let conn = self.enter(Some(flight));
             let task = tokio::task::spawn_local(conn::open(Rc::clone(&conn), Rc::clone(worker)));
@@ -120,25 +123,42 @@ impl Lean {
         conn
     }
 
-    /// The connection used last: the others may rest and be closed by the target.
-    fn take_idle(&self) -> Option<Rc<Conn>> {
-        let mut idle = self.idle.borrow_mut();
-        std::iter::from_fn(|| idle.pop()).find(|conn| !conn.is_dead())
+    /// An idle connection for a request; those that are too old for one are closed.
+    fn take_idle(&self, worker: &Worker, job: &Job, now: RunTime) -> Option<Rc<Conn>> {
+        let mut old = Vec::new();
+        let taken = {
+            let mut idle = self.idle.borrow_mut();
+            let limits = idle.limits();
+            idle.take(worker.owner(job), |conn| {
+                let is_old = !limits.allow(conn.life(), now);
+                if is_old {
+                    old.push(Rc::clone(conn));
+                }
+                !is_old && !conn.is_dead()
+            })
+        };
+        old.iter().for_each(|conn| self.discard(conn));
+        taken
     }
 
-    fn put_idle(&self, conn: &Rc<Conn>) {
-        self.idle.borrow_mut().push(Rc::clone(conn));
+    /// Keeps a connection for the next request; `false` when it is to be closed instead.
+    fn put_idle(&self, conn: &Rc<Conn>, owner: Option<Owner>, now: RunTime) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        idle.limits().allow(conn.life(), now) && idle.put(owner, Rc::clone(conn)).is_ok()
+    }
+
+    /// Closes the connection of somebody who is gone.
+    pub(super) fn release(&self, owner: Owner) {
+        let left = self.idle.borrow_mut().release(owner);
+        left.iter().for_each(|conn| self.discard(conn));
     }
 
     /// Closes a connection for good. Its task ends with it.
     fn discard(&self, conn: &Rc<Conn>) {
         if conn.kill() {
             self.open.borrow_mut().remove(conn.key());
-            let mut idle = self.idle.borrow_mut();
             // A target that closes many idle connections must not leave their husks behind.
-            if idle.len() > 2 * self.open.borrow().len() {
-                idle.retain(|conn| !conn.is_dead());
-            }
+            self.idle.borrow_mut().tidy(self.open.borrow().len(), |conn| !conn.is_dead());
         }
     }
 }

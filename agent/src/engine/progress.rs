@@ -12,8 +12,18 @@ impl Worker {
     pub(super) fn settle(self: &Rc<Self>, ended: &Ended) {
         self.recorder.borrow_mut().ended(ended);
         match ended.job.iteration {
-            None => self.leave(ended.job.scenario, ended.done),
+            None => {
+                self.end_of_visit(&ended.job);
+                self.leave(ended.job.scenario, ended.done);
+            }
             Some(key) => self.move_on(key, ended),
+        }
+    }
+
+    /// In open loads an iteration is a visitor of its own.
+    fn end_of_visit(&self, job: &Job) {
+        if self.visits[job.scenario] {
+            self.farewell(self.owner(job));
         }
     }
 
@@ -22,6 +32,7 @@ impl Worker {
         if let Some(key) = job.iteration {
             self.iterations.borrow_mut().end(key);
         }
+        self.end_of_visit(job);
         self.forget(job.scenario);
     }
 
@@ -51,6 +62,7 @@ impl Worker {
             Follows::End => {
                 let over = iterations.end(key);
                 drop(iterations);
+                self.end_of_visit(&ended.job);
                 if let (Some(over), Some(series)) = (over, course.iteration()) {
                     self.recorder.borrow_mut().iterated(series, &over, ended.done);
                 }

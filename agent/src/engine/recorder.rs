@@ -2,6 +2,7 @@
 
 use crate::engine::ended::{Ended, Job, micros};
 use crate::engine::iteration::Iteration;
+use crate::engine::judge::Exchange;
 use crate::engine::rows::Rows;
 use common::arrivals::Due;
 use common::measured::Measured;
@@ -97,6 +98,9 @@ impl Recorder {
             rows.write(ended);
         }
     }
+
+    /// An answer was not good; `show` makes what there is to show of it.
+    pub(super) fn failed(&mut self, _ended: &Ended, _cause: &str, _show: impl FnOnce() -> Exchange) {}
 
     /// Everything since the last time.
     #[must_use]

@@ -9,18 +9,20 @@ use crate::clock::{self, RunClock};
 use crate::engine::ended::{Job, micros};
 use crate::engine::full::Full;
 use crate::engine::iteration::{Course, Iteration, Iterations, courses};
+use crate::engine::judge::{Look, Shelf};
 use crate::engine::lean::Lean;
 use crate::engine::recorder::Recorder;
 use crate::engine::rows::Rows;
 use crate::engine::stream::{Stream, slots};
+use crate::engine::visitors::{Visitors, visits};
 use crate::engine::{Part, Setup, Snapshot};
 use crate::lease::Lease;
 use common::arrivals::Due;
 use common::histogram::Histogram;
 use common::measured::Measured;
-use common::outcome::Outcome;
 use common::pacer::Order;
 use common::plan::{Client as Which, Pacing, Plan};
+use common::script::Script;
 use common::share::Share;
 use common::time::RunTime;
 use std::cell::{Cell, RefCell};
@@ -32,6 +34,13 @@ use tokio::sync::Notify;
 /// What one engine thread works with.
 pub(super) struct Worker {
     pub(super) plan: Arc<Plan>,
+    pub(super) script: Arc<Script>,
+    /// What is kept of answers, by [`Job::request`].
+    pub(super) looks: Vec<Look>,
+    pub(super) shelf: Shelf,
+    pub(super) visitors: Visitors,
+    /// By scenario: whether each iteration leaves something behind that must go with it.
+    pub(super) visits: Vec<bool>,
     pub(super) streams: Vec<Stream>,
     pub(super) courses: Vec<Course>,
     pub(super) iterations: RefCell<Iterations>,
@@ -79,7 +88,7 @@ impl Worker {
         let part = |all| slots(all, number, setup.threads);
         let stream = |scenario| Stream::new(&plan, scenario, share, part(scenario.max_in_flight));
         let streams = plan.scenarios.iter().map(stream).collect::<Result<Vec<_>, _>>()?;
-        let client = match plan.target.client() {
+        let client = match plan.client() {
             Which::Lean => Client::Lean(Lean::new(&plan, &setup.script, &setup.allow)?),
             Which::Full => Client::Full(Full::new(&plan, &setup.script, &setup.allow)?),
         };
@@ -103,6 +112,11 @@ impl Worker {
                 start_skew: None,
             }),
             changed: Notify::new(),
+            looks: Look::all(&plan),
+            shelf: Shelf::default(),
+            visits: visits(&plan),
+            visitors: Visitors::new(&plan),
+            script: Arc::clone(&setup.script),
             plan,
             streams,
             client,
@@ -221,12 +235,6 @@ impl Worker {
             Client::Lean(lean) => lean.fire(self, job, now),
             Client::Full(full) => full.fire(self, job),
         }
-    }
-
-    /// Whether a status is what the step expects.
-    pub(super) fn judge(&self, job: &Job, status: u16) -> Outcome {
-        let expect = &self.plan.scenarios[job.scenario].steps[job.step].expect;
-        if expect.is_good(status) { Outcome::Ok } else { Outcome::UnexpectedStatus }
     }
 
     /// Ends what has waited too long for its answer, or for the end of the run.

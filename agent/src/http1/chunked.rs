@@ -4,6 +4,7 @@
 //! 1a;name=value␍␊  26 bytes  ␍␊  …  0␍␊  trailer: x␍␊  ␍␊
 //! ```
 
+use super::keep::Keep;
 use super::lines::Lines;
 use super::malformed::{MAX_HEAD, Malformed};
 
@@ -39,8 +40,14 @@ impl Chunked {
         Self { left: 0, overhead: 0, place: Place::Size }
     }
 
-    /// Takes bytes of the body and counts data into `body_bytes`. `Some(n)`: the body ended behind `n` of them.
-    pub(super) fn feed(&mut self, bytes: &[u8], body_bytes: &mut u64) -> Result<Option<usize>, Malformed> {
+    /// Takes bytes of the body, shows the data to `keep` and counts it into `body_bytes`. `Some(n)`: the body ended
+    /// behind `n` of them.
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        body_bytes: &mut u64,
+        keep: &mut impl Keep,
+    ) -> Result<Option<usize>, Malformed> {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             match &mut self.place {
@@ -49,6 +56,7 @@ impl Chunked {
                     let taken = self.left.min(rest);
                     self.left -= taken;
                     *body_bytes = body_bytes.saturating_add(taken);
+                    keep.body(&bytes[at..at + taken as usize]);
                     at += taken as usize;
                     if self.left == 0 {
                         self.place = Place::DataReturn;

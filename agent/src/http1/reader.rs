@@ -2,6 +2,7 @@
 
 use super::chunked::Chunked;
 use super::head::{self, Framing, Head};
+use super::keep::{self, Keep, Nothing};
 use super::lines::Lines;
 use super::malformed::{MAX_HEAD, Malformed};
 
@@ -102,9 +103,17 @@ impl Reader {
     /// # Errors
     /// [`Malformed`] when no rule says where the answer ends, a limit is passed, or it has already ended.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Progress, Malformed> {
+        self.feed_keeping(bytes, &mut Nothing)
+    }
+
+    /// [`Reader::feed`], with somebody who looks at the answer as it passes.
+    ///
+    /// # Errors
+    /// As [`Reader::feed`].
+    pub fn feed_keeping(&mut self, bytes: &[u8], keep: &mut impl Keep) -> Result<Progress, Malformed> {
         let mut rest = bytes;
         while let State::Head(lines) = self.state {
-            let Some((head, behind)) = self.head(lines, rest)? else { return Ok(Progress::More) };
+            let Some((head, behind)) = self.head(lines, rest, keep)? else { return Ok(Progress::More) };
             rest = behind;
             self.state = match head.status {
                 100 | 102..200 => State::Head(Lines::Inside),
@@ -112,7 +121,7 @@ impl Reader {
                 status => return Err(Malformed::Status(status)),
             };
         }
-        self.body(rest)
+        self.body(rest, keep)
     }
 
     /// The peer closed its side: fine only for an answer that lasts until then.
@@ -132,7 +141,12 @@ impl Reader {
     }
 
     /// The next head and what stands behind it, or `None` until it is complete.
-    fn head<'a>(&mut self, lines: Lines, bytes: &'a [u8]) -> Result<Option<(Head, &'a [u8])>, Malformed> {
+    fn head<'a>(
+        &mut self,
+        lines: Lines,
+        bytes: &'a [u8],
+        keep: &mut impl Keep,
+    ) -> Result<Option<(Head, &'a [u8])>, Malformed> {
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -140,9 +154,12 @@ impl Reader {
             && let Some(head) = head::parse(bytes)?
         {
             self.count_head(head.len)?;
+            if head.status >= 200 {
+                keep.head(head.status, keep::lines(&bytes[..head.len]));
+            }
             return Ok(Some((head, &bytes[head.len..])));
         }
-        self.gather(lines, bytes)
+        self.gather(lines, bytes, keep)
     }
 
     /// A head in more than one read: kept until its empty line, so that it is parsed once and not at every read.
@@ -151,6 +168,7 @@ impl Reader {
         &mut self,
         mut lines: Lines,
         bytes: &'a [u8],
+        keep: &mut impl Keep,
     ) -> Result<Option<(Head, &'a [u8])>, Malformed> {
         let end = lines.end(bytes);
         self.state = State::Head(lines);
@@ -167,7 +185,12 @@ impl Reader {
         }
         let gathered = std::mem::take(&mut self.gathered);
         match head::parse(&gathered)? {
-            Some(head) if head.len == gathered.len() => Ok(Some((head, behind))),
+            Some(head) if head.len == gathered.len() => {
+                if head.status >= 200 {
+                    keep.head(head.status, keep::lines(&gathered));
+                }
+                Ok(Some((head, behind)))
+            }
             _ => Err(Malformed::Head),
         }
     }
@@ -194,23 +217,25 @@ impl Reader {
         }
     }
 
-    fn body(&mut self, bytes: &[u8]) -> Result<Progress, Malformed> {
+    fn body(&mut self, bytes: &[u8], keep: &mut impl Keep) -> Result<Progress, Malformed> {
         let taken = match &mut self.state {
             State::Counted(left) => {
                 let taken = (bytes.len() as u64).min(*left);
                 *left -= taken;
                 self.body_bytes += taken;
+                keep.body(&bytes[..taken as usize]);
                 if *left > 0 {
                     return Ok(Progress::More);
                 }
                 taken as usize
             }
-            State::Chunked(chunked) => match chunked.feed(bytes, &mut self.body_bytes)? {
+            State::Chunked(chunked) => match chunked.feed(bytes, &mut self.body_bytes, keep)? {
                 Some(taken) => taken,
                 None => return Ok(Progress::More),
             },
             State::UntilClose => {
                 self.body_bytes = self.body_bytes.saturating_add(bytes.len() as u64);
+                keep.body(bytes);
                 return Ok(Progress::More);
             }
             State::Head(_) | State::Ended => 0,

@@ -4,32 +4,70 @@ use common::plan::{Method, Target};
 use common::script::Message;
 
 /// A request whose constant part is built once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
     bytes: Vec<u8>,
     /// Where the arrival's number belongs, when the target wants to know it.
     number_at: Option<usize>,
+    /// Where the head's last, empty line begins.
+    head_end: usize,
     is_head: bool,
+}
+
+/// What a request says of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stay {
+    /// Nothing: it stays open, as HTTP/1.1 has it.
+    #[default]
+    Open,
+    /// It is to be closed behind the answer.
+    Close,
 }
 
 impl Request {
     /// Writes a request that is the same for every arrival of `scenario`, but for the arrival's number.
     #[must_use]
-    pub fn new(target: &Target, message: &Message, scenario: &str) -> Self {
-        let mut bytes = Vec::new();
-        let number_at = write(target, message, scenario, &mut bytes);
-        Self { bytes, number_at, is_head: message.method == Method::Head }
+    pub fn new(target: &Target, message: &Message, scenario: &str, stay: Stay) -> Self {
+        let mut request = Self { bytes: Vec::new(), number_at: None, head_end: 0, is_head: false };
+        request.renew(target, message, scenario, stay);
+        request
     }
 
-    /// The request of arrival `k`: written into `out`, which is cleared first, or, when no number is wanted, the
-    /// prebuilt bytes themselves.
-    pub fn bytes<'a>(&'a self, k: u64, out: &'a mut Vec<u8>) -> &'a [u8] {
-        let Some(number_at) = self.number_at else { return &self.bytes };
-        let (before, after) = self.bytes.split_at(number_at);
+    /// Becomes another request, in the same memory.
+    pub fn renew(&mut self, target: &Target, message: &Message, scenario: &str, stay: Stay) {
+        self.bytes.clear();
+        let bytes = &mut self.bytes;
+        head(target, message, bytes);
+        if stay == Stay::Close {
+            put(bytes, "connection", "close");
+        }
+        self.number_at = target.identify.then(|| {
+            put(bytes, "x-stampede-arrival", &format!("{scenario}:"));
+            bytes.len() - CRLF.len()
+        });
+        self.head_end = bytes.len();
+        bytes.extend_from_slice(CRLF);
+        bytes.extend_from_slice(message.body.as_deref().unwrap_or_default());
+        self.is_head = message.method == Method::Head;
+    }
+
+    /// The request of arrival `k`, with cookies if there are any: written into `out`, which is cleared first, or, when
+    /// neither is wanted, the prebuilt bytes themselves.
+    pub fn bytes<'a>(&'a self, k: u64, cookies: Option<&str>, out: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.number_at.is_none() && cookies.is_none() {
+            return &self.bytes;
+        }
         out.clear();
-        out.extend_from_slice(before);
-        out.extend_from_slice(itoa::Buffer::new().format(k).as_bytes());
-        out.extend_from_slice(after);
+        let number_at = self.number_at.unwrap_or(self.head_end);
+        out.extend_from_slice(&self.bytes[..number_at]);
+        if self.number_at.is_some() {
+            out.extend_from_slice(itoa::Buffer::new().format(k).as_bytes());
+        }
+        out.extend_from_slice(&self.bytes[number_at..self.head_end]);
+        if let Some(cookies) = cookies {
+            put(out, "cookie", cookies);
+        }
+        out.extend_from_slice(&self.bytes[self.head_end..]);
         out
     }
 
@@ -40,9 +78,8 @@ impl Request {
     }
 }
 
-/// Writes a request behind what is in `bytes`; returns where the arrival's number belongs, when the target wants to
-/// know it. The plan's own `host` and `user-agent` win over ours.
-fn write(target: &Target, message: &Message, scenario: &str, bytes: &mut Vec<u8>) -> Option<usize> {
+/// Writes the request line and the headers. The plan's own `host` and `user-agent` win over ours.
+fn head(target: &Target, message: &Message, bytes: &mut Vec<u8>) {
     let url = &target.base_url;
     for part in [message.method.as_str(), " ", &url.path, &message.path, " HTTP/1.1\r\n"] {
         bytes.extend_from_slice(part.as_bytes());
@@ -63,13 +100,6 @@ fn write(target: &Target, message: &Message, scenario: &str, bytes: &mut Vec<u8>
     if body.is_some() || announces_body {
         put(bytes, "content-length", itoa::Buffer::new().format(body.map_or(0, <[u8]>::len)));
     }
-    let number_at = target.identify.then(|| {
-        put(bytes, "x-stampede-arrival", &format!("{scenario}:"));
-        bytes.len() - CRLF.len()
-    });
-    bytes.extend_from_slice(CRLF);
-    bytes.extend_from_slice(body.unwrap_or_default());
-    number_at
 }
 
 fn put(bytes: &mut Vec<u8>, name: &str, value: &str) {
@@ -97,7 +127,7 @@ mod tests {
         );
         let plan = Plan::parse("plan.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
         let script = Script::compile(&plan);
-        Request::new(&plan.target, script.fixed(0, 0).unwrap(), &plan.scenarios[0].name)
+        Request::new(&plan.target, script.fixed(0, 0).unwrap(), &plan.scenarios[0].name, Stay::Open)
     }
 
     #[test]
@@ -147,7 +177,7 @@ mod tests {
         ] {
             let request = request(target, step);
             let mut out = b"left over".to_vec();
-            let text = String::from_utf8_lossy(request.bytes(u64::MAX, &mut out)).into_owned();
+            let text = String::from_utf8_lossy(request.bytes(u64::MAX, None, &mut out)).into_owned();
             assert_eq!(text, expected, "{why}");
             assert_eq!(request.is_head(), text.starts_with("HEAD"), "{why}");
         }
@@ -157,7 +187,25 @@ mod tests {
     fn without_identify_nothing_is_copied() {
         let request = request("base_url = \"http://a\"\nidentify = false", "path = \"/\"");
         let mut out = b"untouched".to_vec();
-        assert_eq!(request.bytes(1, &mut out), request.bytes);
+        assert_eq!(request.bytes(1, None, &mut out), request.bytes);
         assert_eq!(out, b"untouched");
+    }
+
+    #[test]
+    fn cookies_and_a_farewell_stand_in_the_head() {
+        let mut out = Vec::new();
+        for (identify, number) in [(true, "x-stampede-arrival: s:7\r\n"), (false, "")] {
+            let target = format!("base_url = \"http://a\"\nidentify = {identify}");
+            let plain = request(&target, "path = \"/\"\nmethod = \"POST\"\nbody = \"b\"");
+            let text = String::from_utf8_lossy(plain.bytes(7, Some("a=1; b=2"), &mut out)).into_owned();
+            assert!(text.ends_with(&format!("\r\n{number}cookie: a=1; b=2\r\n\r\nb")), "{text}");
+            assert_eq!(text.matches("\r\n\r\n").count(), 1, "{text}");
+        }
+        let plan = "name = \"t\"\n[target]\nbase_url = \"http://a\"\n[[scenario]]\nname = \"s\"\n\
+                    load.rate = [{ at = \"1/s\", for = \"1s\" }]\n[[scenario.step]]\npath = \"/\"";
+        let plan = Plan::parse("plan.toml", plan).unwrap();
+        let request = Request::new(&plan.target, &Message::default(), "s", Stay::Close);
+        let text = String::from_utf8_lossy(request.bytes(0, None, &mut out)).into_owned();
+        assert!(text.ends_with("\r\nconnection: close\r\n\r\n"), "{text}");
     }
 }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::problem::{Fault, quoted};
-use super::{Agents, BaseUrl, Plan, Scheme, Target, Tls, headers, scenario, step, written};
+use super::{
+    Agents, BaseUrl, HttpVersion, Plan, Scheme, Target, Tls, auth, client, headers, scenario, step, written,
+};
 use crate::nearest::nearest;
+use crate::text::Text;
 use crate::threshold::{Limit, Metric, Threshold};
 
 /// The valid plan, or what is wrong with the written one.
@@ -23,13 +26,24 @@ pub(super) fn check(written: &written::Plan) -> (Option<Plan>, Vec<Fault>) {
 fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     let name = written.name.as_ref().and_then(|name| title("name", name, faults));
     let written_target = written.target.as_ref();
+    let auth = written_target.and_then(|target| auth::read(target.auth.as_ref(), faults));
     let target = written_target.and_then(|written| target(written, faults));
     // A broken target must not hide what is wrong in the scenarios.
     let inherited = step::Inherited {
         timeout: target.as_ref().map_or(DEFAULT_TIMEOUT, |target| target.timeout),
         headers: target.as_ref().map_or(&[], |target| &target.headers),
+        auth: auth.as_ref(),
+        redirects: written_target.and_then(|target| target.redirects).unwrap_or_default(),
     };
     let scenarios = scenario::scenarios(written.scenario.as_deref().unwrap_or_default(), &inherited, faults);
+    let follows =
+        scenarios.iter().flatten().flat_map(|scenario| &scenario.steps).any(|step| step.redirects > 0);
+    let http = written_target.and_then(|target| target.http).unwrap_or_default();
+    if let Some(connection) = written_target.and_then(|target| target.connection.as_ref())
+        && (follows || http == HttpVersion::Http2)
+    {
+        client::second_client(connection, http, faults);
+    }
     let names = scenario_names(written);
     let thresholds: Vec<_> =
         written.threshold.iter().flatten().map(|written| threshold(written, &names, faults)).collect();
@@ -77,7 +91,11 @@ fn target(written: &written::Target, faults: &mut Faults) -> Option<Target> {
         faults.take("base_url", written.span(), read)
     });
     let timeout = faults.duration("timeout", written.timeout.as_ref(), DEFAULT_TIMEOUT, LONGEST_WAIT);
-    let headers = headers::read(written.headers.as_ref(), faults);
+    let mut headers = headers::read(written.headers.as_ref(), faults);
+    if written.compression == Some(true) && !headers.iter().any(|(name, _)| name == "accept-encoding") {
+        headers.push(("accept-encoding".to_owned(), Text::verbatim(ENCODINGS)));
+    }
+    let connection = client::connection(written.connection.as_ref(), faults);
     let tls = written.tls.as_ref();
     let ca = tls.and_then(|tls| tls.get_ref().ca.as_ref());
     if let Some(ca) = ca {
@@ -98,8 +116,31 @@ fn target(written: &written::Target, faults: &mut Faults) -> Option<Target> {
         tls: Tls {
             ca: ca.map(|ca| ca.get_ref().clone()),
             verify: tls.and_then(|tls| tls.get_ref().verify).unwrap_or(true),
+            identity: tls.and_then(|tls| identity(tls.get_ref(), faults)),
         },
+        connection: connection?,
     })
+}
+
+/// The agent's own certificate with its key.
+fn identity(tls: &written::Tls, faults: &mut Faults) -> Option<(Text, Text)> {
+    let (cert, key) = match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => (cert, key),
+        (Some(alone), None) | (None, Some(alone)) => {
+            faults.add(alone.span(), "half an identity", "`cert` and `key` belong together: write both");
+            return None;
+        }
+        (None, None) => return None,
+    };
+    let (cert_text, key_text) = (faults.text("cert", cert)?, faults.text("key", key)?);
+    if let Some(literal) = cert_text.literal() {
+        faults.take("cert", cert.span(), certificates(literal));
+    }
+    if key_text.literal().is_some_and(|literal| !literal.contains("PRIVATE KEY-----")) {
+        let help = "paste the text from -----BEGIN PRIVATE KEY----- to -----END PRIVATE KEY-----";
+        faults.add(key.span(), "`key`: no PEM private key", help);
+    }
+    Some((cert_text, key_text))
 }
 
 fn threshold(
@@ -155,6 +196,8 @@ fn certificates(pem: &str) -> Result<(), (&'static str, &'static str)> {
     }
 }
 
+/// What the agent can unpack.
+const ENCODINGS: &str = "gzip, br, zstd, deflate";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_MAX_LATENESS: Duration = Duration::from_secs(1);
 /// What the drain adds to the longest timeout: requests that are sent last still end by their own timeout.

@@ -13,7 +13,7 @@ pub(super) fn read(written: Option<&written::Headers>, faults: &mut Faults) -> V
     for (name, value) in written.into_iter().flatten() {
         let lower = name.get_ref().to_ascii_lowercase();
         let is_new = names.insert(lower.clone());
-        faults.take("headers", name.span(), check_name(&lower, is_new));
+        faults.take("headers", name.span(), check_own(&lower, is_new));
         let Some(text) = faults.text("headers", value) else { continue };
         faults.take("headers", value.span(), check_value(&text));
         headers.push((lower, text));
@@ -27,12 +27,19 @@ pub(super) fn merge(target: &[(String, Text)], step: Vec<(String, Text)>) -> Vec
     target.iter().filter(|(name, _)| is_kept(name)).cloned().chain(step.iter().cloned()).collect()
 }
 
-fn check_name(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
+/// Whether a text can be a header's name.
+pub(super) fn check_name(name: &str) -> Result<(), (String, &'static str)> {
     // RFC 9110, 5.6.2: a token.
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if lower.is_empty() || !lower.bytes().all(is_token) {
+    if name.is_empty() || !name.bytes().all(is_token) {
         return Err(("not a header name".to_owned(), "letters, digits and `-`, like content-type"));
     }
+    Ok(())
+}
+
+/// Whether a header of a request may have this name.
+fn check_own(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
+    check_name(lower)?;
     if OWN.contains(&lower) {
         return Err((
             format!("`{lower}` belongs to the client"),
@@ -46,9 +53,8 @@ fn check_name(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
 }
 
 fn check_value(value: &Text) -> Result<(), (&'static str, &'static str)> {
-    let is_legal = |byte: u8| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic();
     let is_fine = |piece: &Piece| match piece {
-        Piece::Literal(literal) => literal.bytes().all(is_legal),
+        Piece::Literal(literal) => is_legal(literal),
         Piece::Secret(_) | Piece::Value(_) | Piece::Tag(_) => true,
     };
     if !value.pieces().iter().all(is_fine) {
@@ -58,6 +64,18 @@ fn check_value(value: &Text) -> Result<(), (&'static str, &'static str)> {
         return Err(("space around a header's value", "leave it out: it is not sent"));
     }
     Ok(())
+}
+
+/// What the answer's header must say, literally.
+pub(super) fn check_literal(value: &str) -> Result<(), (&'static str, &'static str)> {
+    if !is_legal(value) || value.trim() != value {
+        return Err(("no header has this value", "printable ASCII on one line, without space around it"));
+    }
+    Ok(())
+}
+
+fn is_legal(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic())
 }
 
 /// Framing and hop-by-hop headers (RFC 9110, 7.6.1), and the one of `identify`.

@@ -55,6 +55,7 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
         overload: written.overload.unwrap_or_default(),
         steps: steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?,
         pick,
+        cookies: written.cookies.unwrap_or_default(),
     })
 }
 

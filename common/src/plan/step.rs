@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use toml::Spanned;
 
+use super::auth::Auth;
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::url::is_path;
-use super::{Expect, Step, body, headers, written};
+use super::{Step, answer, auth, body, headers, written};
 use crate::path_template::path_template;
 use crate::text::{Piece, Text};
 
@@ -14,6 +15,8 @@ use crate::text::{Piece, Text};
 pub(super) struct Inherited<'a> {
     pub(super) timeout: Duration,
     pub(super) headers: &'a [(String, Text)],
+    pub(super) auth: Option<&'a Auth>,
+    pub(super) redirects: u32,
 }
 
 pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &mut Faults) -> Option<Step> {
@@ -27,20 +30,42 @@ pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &
     let own_headers = headers::read(written.headers.as_ref(), faults);
     let timeout = faults.duration("timeout", written.timeout.as_ref(), inherited.timeout, LONGEST_WAIT);
     let body = body::read(written, method, faults);
-    let mut status = written.expect.as_ref().and_then(|expect| expect.status.clone()).unwrap_or_default();
-    status.sort_unstable();
-    status.dedup();
+    let auth = auth::read(written.auth.as_ref(), faults);
+    let (headers, basic) = authorized(headers::merge(inherited.headers, own_headers), &auth, inherited.auth);
+    let expect = answer::expect(written.expect.as_ref(), faults);
+    let extract = answer::extracts(written.extract.as_ref(), faults);
     Some(Step {
         name: name?,
         weight: written.weight.as_ref().map_or(1, |weight| *weight.get_ref()),
         method,
         path: path?,
         query: query?,
-        headers: headers::merge(inherited.headers, own_headers),
+        headers,
         body: body?,
-        expect: Expect { status },
+        expect: expect?,
+        extract,
+        basic,
+        redirects: written.redirects.unwrap_or(inherited.redirects),
         timeout: timeout?,
     })
+}
+
+/// The headers with the authorization: the step's own, a header that is written, or the target's; and whether it is to
+/// be encoded.
+fn authorized(
+    mut headers: Vec<(String, Text)>,
+    own: &Option<Auth>,
+    inherited: Option<&Auth>,
+) -> (Vec<(String, Text)>, bool) {
+    let is_written = headers.iter().any(|(name, _)| name == AUTHORIZATION);
+    let Some(auth) = own.as_ref().or(inherited.filter(|_| !is_written)) else { return (headers, false) };
+    let (text, basic) = match auth {
+        Auth::Plain(text) => (text, false),
+        Auth::Basic(text) => (text, true),
+    };
+    headers.retain(|(name, _)| name != AUTHORIZATION);
+    headers.push((AUTHORIZATION.to_owned(), text.clone()));
+    (headers, basic)
 }
 
 /// Names and texts, ordered by name.
@@ -89,5 +114,6 @@ fn path(written: &Spanned<String>, faults: &mut Faults) -> Option<Text> {
     faults.take("path", written.span(), read)
 }
 
+const AUTHORIZATION: &str = "authorization";
 /// Bytes; longer request lines are refused by most servers.
 const LONGEST_PATH: usize = 8_192;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod slips;
+mod client;
 
 const QUICKSTART: &str = include_str!("../../../deploy/plans/quickstart.toml");
 
@@ -56,7 +57,7 @@ fn what_is_left_out_has_its_default() {
         (target.timeout, target.http, target.identify),
         (Duration::from_secs(30), HttpVersion::Http1, false)
     );
-    assert_eq!(target.tls, Tls { ca: None, verify: true });
+    assert_eq!(target.tls, Tls { ca: None, verify: true, identity: None });
     assert_eq!(
         plan.agents,
         Agents {
@@ -126,7 +127,7 @@ error: unknown key `timeuot` in [target]
   --> plan.toml:4:1
   |
 4 | timeuot = "5s"
-  | ^^^^^^^ did you mean `timeout`? allowed here: base_url, headers, http, identify, timeout, tls
+  | ^^^^^^^ did you mean `timeout`? allowed here: auth, base_url, compression, connection, headers, http, identify, redirects, timeout, tls
 
 error: `from`: not a whole number of thousandths per second
   --> plan.toml:7:24

@@ -139,7 +139,8 @@ pub(super) fn is_path(text: &str) -> bool {
         .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`'))
 }
 
-fn host_and_port(authority: &str) -> Result<(String, Option<&str>), BaseUrlError> {
+/// Host (IPv6 without its brackets) and port of `host:port`.
+pub(super) fn host_and_port(authority: &str) -> Result<(String, Option<&str>), BaseUrlError> {
     if let Some(bracketed) = authority.strip_prefix('[') {
         let (address, after) = bracketed.split_once(']').ok_or(BaseUrlError::Host)?;
         let address: Ipv6Addr = address.parse().map_err(|_| BaseUrlError::Host)?;

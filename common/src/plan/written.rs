@@ -10,6 +10,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+mod answer;
+mod client;
+
+pub(super) use answer::{Expect, Extract, Extracts};
+pub(super) use client::{Auth, Basic, Connection};
+
 use super::{Arrivals, HttpVersion, Method, OnLoss, Overload, Pacing, Pick};
 
 /// Header names and values.
@@ -65,8 +71,18 @@ pub(super) struct Target {
     /// Whether each request carries the header `x-stampede-arrival: SCENARIO:NUMBER`.
     #[schemars(extend("default" = false))]
     pub(super) identify: Option<bool>,
+    #[schemars(with = "Option<Auth>")]
+    pub(super) auth: Option<Spanned<Auth>>,
+    /// Whether compressed answers are asked for; they are unpacked where something looks at the body.
+    #[schemars(extend("default" = false))]
+    pub(super) compression: Option<bool>,
+    /// Redirects that are followed at most, as part of the request.
+    #[schemars(range(max = 20), extend("default" = 0))]
+    pub(super) redirects: Option<u32>,
     #[schemars(with = "Option<Tls>")]
     pub(super) tls: Option<Spanned<Tls>>,
+    #[schemars(with = "Option<Connection>")]
+    pub(super) connection: Option<Spanned<Connection>>,
 }
 
 /// How the target's certificate is checked; only with https.
@@ -79,6 +95,12 @@ pub(super) struct Tls {
     /// Whether the target's certificate is verified at all.
     #[schemars(extend("default" = true))]
     pub(super) verify: Option<bool>,
+    /// PEM text with the agent's own certificate and what it was signed with; together with `key`.
+    #[schemars(with = "Option<String>", extend("examples" = ["${file:/etc/stampede/client.pem}"]))]
+    pub(super) cert: Option<Spanned<String>>,
+    /// PEM text with the private key of `cert`.
+    #[schemars(with = "Option<String>", extend("examples" = ["${file:/etc/stampede/client.key}"]))]
+    pub(super) key: Option<Spanned<String>>,
 }
 
 /// The agents of the run.
@@ -117,6 +139,9 @@ pub(super) struct Scenario {
     /// Which steps an iteration sends: all in their order, or one by weight.
     #[schemars(extend("default" = "sequence"))]
     pub(super) pick: Option<Pick>,
+    /// Whether cookies are kept and sent again: by each user, in open loads by each iteration.
+    #[schemars(extend("default" = false))]
+    pub(super) cookies: Option<bool>,
     /// The requests of an iteration.
     #[schemars(required, with = "Option<Vec<Step>>", length(min = 1, max = 100))]
     pub(super) step: Option<Vec<Spanned<Step>>>,
@@ -186,18 +211,18 @@ pub(super) struct Step {
     #[schemars(with = "Option<BTreeMap<String, String>>", extend("examples" = [{"name": "x"}]))]
     pub(super) form: Option<Spanned<Fields>>,
     pub(super) expect: Option<Expect>,
+    /// Values for the steps behind, by name.
+    #[schemars(with = "Option<BTreeMap<String, Extract>>")]
+    pub(super) extract: Option<Extracts>,
+    /// Who the request says that it is. Default: what the target says.
+    #[schemars(with = "Option<Auth>")]
+    pub(super) auth: Option<Spanned<Auth>>,
+    /// Redirects that are followed at most. Default: the target's.
+    #[schemars(range(max = 20), extend("examples" = [5]))]
+    pub(super) redirects: Option<u32>,
     /// From the first byte sent to the last byte received. Default: the target's.
     #[schemars(with = "Option<String>", extend("examples" = ["30s"]))]
     pub(super) timeout: Option<Spanned<String>>,
-}
-
-/// What makes an answer good.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Expect {
-    /// Good statuses. Default: every status below 400.
-    #[schemars(length(min = 1, max = 500), inner(range(min = 100, max = 599)), extend("examples" = [[200]]))]
-    pub(super) status: Option<Vec<u16>>,
 }
 
 /// A rule over a measured value.

@@ -193,6 +193,7 @@ fn scenarios(chance: &mut Chance, seconds: u64) -> Vec<Scenario> {
             overload: if chance.one_in(4) { Overload::Skip } else { Overload::Queue },
             steps: vec![step()],
             pick: Pick::Sequence,
+            cookies: false,
         }
     };
     (0..chance.between(1, 3)).map(|n| one(n, chance)).collect()
@@ -207,7 +208,10 @@ fn step() -> Step {
         query: vec![],
         headers: vec![],
         body: Body::None,
-        expect: Expect { status: vec![] },
+        expect: Expect::default(),
+        extract: vec![],
+        basic: false,
+        redirects: 0,
         timeout: Duration::from_secs(1),
     }
 }

@@ -1,7 +1,7 @@
 //! Every key of the plan changes something: in what the target saw, or in the report.
 
 use crate::cluster::{Cluster, histogram, turn};
-use crate::targets::{PLAIN, Raw, demo_with, until_counted};
+use crate::targets::{COOKIE, MOVED, Raw, demo_with, until_counted};
 use common::report::Report;
 use demo::{Record, Running, Tls};
 use rustix::process::Signal;
@@ -10,9 +10,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 use toml::{Table, Value};
 
+mod client;
 mod table;
 
-use table::{ROWS, Row};
+use table::Row;
 
 /// A plan before its change, as TOML; `@URL` is the target's address and `@CA` its CA's certificate.
 const BASE: &str = r#"
@@ -36,6 +37,8 @@ enum Target {
     Secure,
     /// The server that keeps requests as they came.
     Raw,
+    /// The same; it redirects every request.
+    Moved,
     /// The demo service; the agent is stopped after its first request, for so many milliseconds.
     Stopping(u64),
     /// The demo service; one of two agents is killed after the first requests.
@@ -48,15 +51,17 @@ struct Seen {
     report: Report,
     records: Vec<Record>,
     raw: Vec<String>,
+    /// Where the connections to the raw server came from.
+    peers: Vec<String>,
 }
 
 #[test]
 fn every_key_of_the_plan_changes_something() {
     let keys: BTreeSet<String> = common::plan::keys().into_iter().collect();
-    let rows: BTreeSet<String> = ROWS.iter().map(|row| row.key.to_owned()).collect();
+    let rows: BTreeSet<String> = all_rows().map(|row| row.key.to_owned()).collect();
     assert_eq!(keys, rows, "each key has a row and each row a key");
     let _turn = turn();
-    let (waiting, wrong) = (Mutex::new(ROWS.iter()), Mutex::new(Vec::new()));
+    let (waiting, wrong) = (Mutex::new(all_rows()), Mutex::new(Vec::new()));
     // The runs are tiny and mostly wait for their start.
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -70,6 +75,11 @@ fn every_key_of_the_plan_changes_something() {
     });
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every row of every table.
+fn all_rows() -> impl Iterator<Item = &'static Row> {
+    table::ROWS.iter().chain(client::ROWS)
 }
 
 /// Runs the plan without and with the row's key; tells what was seen otherwise than the row says.
@@ -95,16 +105,23 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
             config.tls = Tls::SelfSigned { ca_out: ca_out.clone() };
         }
     });
-    let raw = Raw::answering(PLAIN);
-    let url = if row.target == Target::Raw { raw.url.clone() } else { demo.url() };
+    let raw = Raw::answering(if row.target == Target::Moved { MOVED } else { COOKIE });
+    let is_raw = matches!(row.target, Target::Raw | Target::Moved);
+    let url = if is_raw { raw.url.clone() } else { demo.url() };
     let ca = std::fs::read_to_string(&ca_out).unwrap_or_default();
     let mut plan: Table = BASE.parse().unwrap();
     let own = value.map(|value| (row.key, value));
     for (key, value) in row.with.iter().copied().chain(own) {
         set(&mut plan, key, value);
     }
+    let own = rcgen::generate_simple_self_signed(["stampede".to_owned()]).unwrap();
     let plan = toml::to_string(&plan).unwrap();
-    let plan = plan.replace("@URL", &url).replace("@CA", &ca.replace('\n', "\\n"));
+    let plan = plan.replace("@OWN", &own.cert.pem().replace('\n', "\\n"));
+    let plan = plan.replace("@KEY", &own.signing_key.serialize_pem().replace('\n', "\\n"));
+    let plan = plan
+        .replace("@URL", &url)
+        .replace("@PORT", url.rsplit(':').next().unwrap_or_default())
+        .replace("@CA", &ca.replace('\n', "\\n"));
     let cluster = match row.target {
         Target::Losing => Cluster::start(&plan, 2, false),
         _ => Cluster::controller(&plan, &["--wait", "1s"]),
@@ -112,11 +129,11 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
     let cluster = match row.target {
         Target::Stopping(millis) => pause(cluster, &demo, millis),
         Target::Losing => lose(cluster, &demo),
-        Target::Demo | Target::Secure | Target::Raw => cluster,
+        Target::Demo | Target::Secure | Target::Raw | Target::Moved => cluster,
     };
     let run = cluster.end();
     let code = run.controller.code.unwrap_or(-1);
-    Seen { code, report: run.report, records: demo.recorded(), raw: raw.requests() }
+    Seen { code, report: run.report, records: demo.recorded(), raw: raw.requests(), peers: raw.peers() }
 }
 
 /// Takes the generator's processor away for a while, after its first request.

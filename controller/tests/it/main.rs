@@ -13,6 +13,7 @@ mod refusals;
 mod endings;
 mod robust;
 mod transports;
+mod client;
 mod keys;
 mod store;
 mod tidy;

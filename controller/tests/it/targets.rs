@@ -44,6 +44,8 @@ pub(crate) fn arrivals_of(records: &[Record], scenario: &str) -> Vec<u64> {
 pub(crate) struct Raw {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
+    /// Where its connections came from.
+    peers: Arc<Mutex<Vec<String>>>,
 }
 
 impl Raw {
@@ -52,15 +54,22 @@ impl Raw {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::<Mutex<Vec<String>>>::default();
-        let kept = Arc::clone(&requests);
+        let (kept, peers) = (Arc::clone(&requests), Arc::<Mutex<Vec<String>>>::default());
+        let seen = Arc::clone(&peers);
         // It lives as long as the process: an idle listener disturbs nobody.
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let kept = Arc::clone(&kept);
+                seen.lock().unwrap().extend(stream.peer_addr().map(|peer| peer.ip().to_string()));
                 std::thread::spawn(move || serve(stream, answer, &kept));
             }
         });
-        Self { url, requests }
+        Self { url, requests, peers }
+    }
+
+    /// Where its connections came from, in their order.
+    pub(crate) fn peers(&self) -> Vec<String> {
+        self.peers.lock().unwrap().clone()
     }
 
     /// What came so far: heads and bodies.
@@ -89,6 +98,12 @@ fn serve(stream: TcpStream, answer: &[u8], kept: &Mutex<Vec<String>>) -> Option<
         writer.write_all(answer).ok()?;
     }
 }
+
+/// The same with a cookie.
+pub(crate) const COOKIE: &[u8] = b"HTTP/1.1 200 OK\r\nset-cookie: sid=7\r\ncontent-length: 2\r\n\r\nok";
+
+/// A redirect to itself.
+pub(crate) const MOVED: &[u8] = b"HTTP/1.1 302 Found\r\nlocation: /moved\r\ncontent-length: 0\r\n\r\n";
 
 /// An answer with a body of two bytes.
 pub(crate) const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";

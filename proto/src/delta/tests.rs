@@ -85,7 +85,7 @@ fn claims_outside_the_plan_are_refused() {
             },
         )
     };
-    let series = |number| v1::SeriesDelta { series: number, outcomes: vec![0; 13], ..Default::default() };
+    let series = |number| v1::SeriesDelta { series: number, outcomes: vec![0; 16], ..Default::default() };
     let bucket = |start_s, width_s| v1::Bucket { start_s, width_s, ..Default::default() };
     type Change = Box<dyn Fn(&mut v1::Delta)>;
     let table: [(&str, Change, Refused); 9] = [
@@ -104,7 +104,7 @@ fn claims_outside_the_plan_are_refused() {
         (
             "a million outcomes",
             Box::new(|d| d.series = vec![v1::SeriesDelta { outcomes: vec![1; 1000], ..Default::default() }]),
-            Refused::Length { what: "outcomes", got: 1000, expected: 13 },
+            Refused::Length { what: "outcomes", got: 1000, expected: 16 },
         ),
         (
             "a status that is none",

@@ -452,7 +452,7 @@ pub struct SeriesDelta {
     /// The place of (scenario, step) in the plan's closed list.
     #[prost(uint32, tag = "1")]
     pub series: u32,
-    /// By outcome number; 13 of them.
+    /// By outcome number; 16 of them.
     #[prost(uint64, repeated, tag = "2")]
     pub outcomes: ::prost::alloc::vec::Vec<u64>,
     #[prost(message, repeated, tag = "3")]

@@ -11,11 +11,17 @@ use super::secure::{self, Server};
 use super::{deserted, listen};
 use crate::allow::AllowList;
 use crate::connect::{check_host_literal, client_config, guarded_resolver, outcome_of};
+use common::plan::Connection as Policy;
 
 fn client(ca: &str) -> Client {
-    let tls = client_config(&Tls { ca: Some(ca.to_owned()), verify: true }, &[b"h2", b"http/1.1"]).unwrap();
+    let tls = client_config(
+        &Tls { ca: Some(ca.to_owned()), verify: true, identity: None },
+        None,
+        &[b"h2", b"http/1.1"],
+    )
+    .unwrap();
     Client::builder()
-        .dns_resolver(guarded_resolver(Arc::default()))
+        .dns_resolver(guarded_resolver(Arc::default(), &Policy::default()))
         .tls_backend_preconfigured(tls)
         .no_proxy()
         .build()
@@ -50,7 +56,7 @@ async fn the_second_clients_names_pass_the_allow_list() {
     use reqwest::dns::Resolve;
 
     // The system's resolver takes an address for a name that needs no asking: no network is needed to be denied.
-    let resolver = guarded_resolver(Arc::default());
+    let resolver = guarded_resolver(Arc::default(), &Policy::default());
     assert!(resolver.resolve("localhost".parse().unwrap()).await.is_ok());
     let Err(error) = resolver.resolve("93.184.216.34".parse().unwrap()).await else {
         panic!("a public address was told")

@@ -1,22 +1,24 @@
 //! One connection of the lean client: at most one request at a time, never pipelined.
 
-use crate::connect::{Connection, Raw};
+use crate::connect::{Connection, ReadHalf, WriteHalf};
 use crate::engine::ended::{Answered, Ended, Job};
+use crate::engine::judge::Watch;
 use crate::engine::lean::Lean;
+use crate::engine::lean::pool::Life;
+use crate::engine::lean::send::send;
 use crate::engine::worker::Worker;
-use crate::http1::{Answer, Cut, Progress, Reader};
+use crate::http1::{Answer, Cut, Kept, Progress, Reader};
 use common::outcome::Outcome;
 use common::time::RunTime;
 use rustls::ClientConnection;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::AbortHandle;
 
 /// A request under way.
@@ -25,10 +27,10 @@ pub(super) struct Flight {
     pub(super) job: Job,
     /// When its time is over.
     pub(super) deadline: RunTime,
-    sent: Option<RunTime>,
+    pub(super) sent: Option<RunTime>,
     first_byte: Option<RunTime>,
     bytes_in: u64,
-    bytes_out: u64,
+    pub(super) bytes_out: u64,
     connect: Option<Duration>,
 }
 
@@ -36,11 +38,15 @@ pub(super) struct Flight {
 pub(super) struct Conn {
     key: usize,
     flight: Cell<Option<Flight>>,
-    writer: RefCell<Option<OwnedWriteHalf>>,
-    tls: RefCell<Option<Box<ClientConnection>>>,
-    reader: RefCell<Reader>,
+    pub(super) writer: RefCell<Option<WriteHalf>>,
+    pub(super) tls: RefCell<Option<Box<ClientConnection>>>,
+    pub(super) reader: RefCell<Reader>,
+    /// What is kept of the answer under way.
+    kept: RefCell<Option<Box<Kept>>>,
     /// What the socket did not take yet; a task of its own brings it away.
-    unsent: RefCell<Vec<u8>>,
+    pub(super) unsent: RefCell<Vec<u8>>,
+    /// What it has behind it.
+    life: Cell<Life>,
     task: RefCell<Option<AbortHandle>>,
     dead: Cell<bool>,
 }
@@ -57,7 +63,7 @@ impl Flight {
         Self { job, deadline, sent: None, first_byte: None, bytes_in: 0, bytes_out: 0, connect: None }
     }
 
-    fn ended(&self, outcome: Outcome, answer: Option<Answered>, done: RunTime) -> Ended {
+    pub(super) fn ended(&self, outcome: Outcome, answer: Option<Answered>, done: RunTime) -> Ended {
         let Self { job, sent, bytes_in, bytes_out, connect, .. } = *self;
         Ended { job, outcome, sent, answer, done, bytes_in, bytes_out, connect }
     }
@@ -71,7 +77,9 @@ impl Conn {
             writer: RefCell::default(),
             tls: RefCell::default(),
             reader: RefCell::default(),
+            kept: RefCell::default(),
             unsent: RefCell::default(),
+            life: Cell::new(Life { born: RunTime::ZERO, requests: 0 }),
             task: RefCell::default(),
             dead: Cell::new(false),
         }
@@ -93,6 +101,16 @@ impl Conn {
     /// Takes the request off.
     pub(super) fn land(&self) -> Option<Flight> {
         self.flight.take()
+    }
+
+    pub(super) fn life(&self) -> Life {
+        self.life.get()
+    }
+
+    /// Another request is sent on it.
+    pub(super) fn age(&self) {
+        let life = self.life.get();
+        self.life.set(Life { requests: life.requests.saturating_add(1), ..life });
     }
 
     pub(super) fn set_task(&self, task: AbortHandle) {
@@ -131,20 +149,22 @@ pub(super) async fn adopt(conn: Rc<Conn>, worker: Rc<Worker>, connection: Connec
     let (read, write) = connection.stream.into_split();
     *conn.writer.borrow_mut() = Some(write);
     *conn.tls.borrow_mut() = connection.tls;
+    conn.life.set(Life { born: worker.now(), requests: 0 });
     match conn.land() {
         Some(flight) => {
             let times = connection.times;
             conn.board(Flight { connect: Some(times.dns + times.tcp + times.tls), ..flight });
             send(&conn, &worker, lean);
         }
-        None => lean.put_idle(&conn),
+        None if lean.put_idle(&conn, None, worker.now()) => {}
+        None => return lean.discard(&conn),
     }
     serve(&conn, &worker, read).await;
     lean.discard(&conn);
 }
 
 /// Reads answers until the connection closes.
-async fn serve(conn: &Rc<Conn>, worker: &Rc<Worker>, mut read: OwnedReadHalf) {
+async fn serve(conn: &Rc<Conn>, worker: &Rc<Worker>, mut read: ReadHalf) {
     let lean = worker.lean();
     let mut then = Then::Keep;
     while then == Then::Keep && !conn.is_dead() {
@@ -211,19 +231,29 @@ fn read_answer(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, bytes: &[u8]) 
     let now = worker.now();
     flight.bytes_in += bytes.len() as u64;
     flight.first_byte.get_or_insert(now);
-    let progress = conn.reader.borrow_mut().feed(bytes);
+    let progress = {
+        let (plan, job) = (&worker.plan, &flight.job);
+        let step = &plan.scenarios[job.scenario].steps[job.step];
+        let look = worker.looks[job.request];
+        let mut kept = conn.kept.borrow_mut();
+        conn.reader
+            .borrow_mut()
+            .feed_keeping(bytes, &mut Watch { look, step, shelf: &worker.shelf, kept: &mut kept })
+    };
     match progress {
         Ok(Progress::More) => {
             conn.board(flight);
             Then::Keep
         }
         Ok(Progress::Done(answer)) => {
-            let then =
-                if answer.keep_alive && conn.unsent.borrow().is_empty() { Then::Keep } else { Then::Close };
-            if then == Then::Keep {
-                lean.put_idle(conn);
-            }
-            answered(&flight, worker, &answer, now);
+            let kept = conn.kept.take();
+            let is_whole = answer.keep_alive && conn.unsent.borrow().is_empty();
+            let then = if is_whole && lean.put_idle(conn, Some(worker.owner(&flight.job)), now) {
+                Then::Keep
+            } else {
+                Then::Close
+            };
+            answered(&flight, worker, (&answer, kept), now);
             then
         }
         Err(_) => {
@@ -233,11 +263,16 @@ fn read_answer(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, bytes: &[u8]) 
     }
 }
 
-fn answered(flight: &Flight, worker: &Rc<Worker>, answer: &Answer, now: RunTime) {
+fn answered(
+    flight: &Flight,
+    worker: &Rc<Worker>,
+    (answer, kept): (&Answer, Option<Box<Kept>>),
+    now: RunTime,
+) {
     let Answer { status, body_bytes, .. } = *answer;
     let first_byte = flight.first_byte.unwrap_or(now);
     let whole = Answered { status, first_byte, body_bytes };
-    worker.settle(&flight.ended(worker.judge(&flight.job, status), Some(whole), now));
+    worker.judge(&flight.ended(Outcome::Ok, Some(whole), now), kept, None);
 }
 
 /// The target closed the connection: the end of some answers, the loss of others, nothing while it was idle.
@@ -246,7 +281,7 @@ fn closed(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean) -> Then {
     match (end, conn.flight()) {
         (Ok(answer), Some(flight)) if flight.sent.is_some() => {
             conn.land();
-            answered(&flight, worker, &answer, worker.now());
+            answered(&flight, worker, (&answer, conn.kept.take()), worker.now());
         }
         _ => return cut(conn, worker, lean),
     }
@@ -269,73 +304,5 @@ pub(super) fn fail(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean, outcome: O
     lean.discard(conn);
     if let Some(flight) = flight {
         worker.settle(&flight.ended(outcome, None, worker.now()));
-    }
-}
-
-/// Hands the request to the socket. What the socket does not take at once goes after it in a task of its own.
-pub(super) fn send(conn: &Rc<Conn>, worker: &Rc<Worker>, lean: &Lean) {
-    let Some(mut flight) = conn.land() else { return };
-    let mut scratch = lean.scratch.borrow_mut();
-    let request = &lean.requests[flight.job.request];
-    let bytes = request.bytes(flight.job.due.k, &mut scratch);
-    conn.reader.borrow_mut().begin(request.is_head());
-    flight.bytes_out = bytes.len() as u64;
-    flight.sent = Some(worker.now());
-    conn.board(flight);
-    let written = write(conn, bytes);
-    drop(scratch);
-    match written {
-        Ok(true) => {}
-        Ok(false) => drop(tokio::task::spawn_local(flush(Rc::clone(conn), Rc::clone(worker)))),
-        Err(_) => fail(conn, worker, lean, Outcome::Reset),
-    }
-}
-
-/// Writes what the socket takes; `false` when something is left in `unsent` (or in the TLS buffers).
-fn write(conn: &Conn, bytes: &[u8]) -> io::Result<bool> {
-    let writer = conn.writer.borrow();
-    let writer = writer.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-    if let Some(tls) = conn.tls.borrow_mut().as_mut() {
-        tls.writer().write_all(bytes)?;
-        return write_tls(tls, writer);
-    }
-    let sent = match writer.try_write(bytes) {
-        Ok(sent) => sent,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-        Err(error) => return Err(error),
-    };
-    if sent < bytes.len() {
-        conn.unsent.borrow_mut().extend_from_slice(&bytes[sent..]);
-    }
-    Ok(sent == bytes.len())
-}
-
-fn write_tls(tls: &mut ClientConnection, writer: &OwnedWriteHalf) -> io::Result<bool> {
-    while tls.wants_write() {
-        match tls.write_tls(&mut Raw(writer.as_ref())) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(true)
-}
-
-/// Brings the rest of a request to the socket.
-async fn flush(conn: Rc<Conn>, worker: Rc<Worker>) {
-    loop {
-        let writable = poll_fn(|cx| match conn.writer.borrow().as_ref() {
-            Some(writer) => writer.as_ref().poll_write_ready(cx),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        });
-        let rest = match writable.await {
-            Ok(()) => std::mem::take(&mut *conn.unsent.borrow_mut()),
-            Err(_) => return,
-        };
-        match write(&conn, &rest) {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(_) => return fail(&conn, &worker, worker.lean(), Outcome::Reset),
-        }
     }
 }

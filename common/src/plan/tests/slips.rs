@@ -84,15 +84,9 @@ pub(super) const SLIPS: &[(&str, &str, &str)] = &[
     ("step: method = \"HEAD\"\nform.a = \"x\"", "a HEAD request has no body", "leave it out"),
     ("step: query.\"\" = \"x\"", "`query`: a field without a name", "write a name"),
     ("step: form.a = \"{{ x }}\"", "`form`: `{{` is not supported by this version", "the value itself"),
-    ("step: extract = {}", "`extract` in [[scenario.step]] is not supported by this version", "body"),
     ("step: name = \" \"", "`name`: empty or with control characters", "printable"),
     ("step: expect.status = []", "`status` has 0 entries", "at least 1, like [200]"),
     ("step: expect.status = [600]", "a value in `status` is out of range", "from 100 to 599"),
-    (
-        "step: expect = { max_time = \"1s\" }",
-        "`max_time` in [scenario.step.expect] is not supported",
-        "status",
-    ),
     ("step: timeout = 5", "`timeout` must be a text in quotes, not a whole number", "like \"30s\""),
     ("step: weight = 2", "`weight` means nothing where every step is sent", "pick = \"weighted\""),
     (

@@ -16,7 +16,7 @@ pub(super) struct Row {
     pub(super) seen_after: &'static str,
 }
 
-const PLAIN: Row = Row {
+pub(super) const PLAIN: Row = Row {
     key: "",
     target: Target::Demo,
     with: &[],
@@ -33,12 +33,12 @@ fn planned(seen: &Seen) -> String {
     seen.report.ledger["s"].planned.to_string()
 }
 
-fn outcomes(seen: &Seen) -> String {
+pub(super) fn outcomes(seen: &Seen) -> String {
     let outcomes = seen.report.series[0].outcomes.iter().map(|(name, n)| format!("{name} {n}"));
     outcomes.collect::<Vec<_>>().join(", ")
 }
 
-fn code(seen: &Seen) -> String {
+pub(super) fn code(seen: &Seen) -> String {
     seen.code.to_string()
 }
 
@@ -50,7 +50,7 @@ fn request(seen: &Seen) -> String {
 }
 
 /// Whether the first request has this line or body.
-fn raw_holds(seen: &Seen, text: &str) -> String {
+pub(super) fn raw_holds(seen: &Seen, text: &str) -> String {
     seen.raw.first().is_some_and(|request| request.contains(text)).to_string()
 }
 
