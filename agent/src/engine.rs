@@ -20,7 +20,7 @@ mod thread;
 
 use crate::allow::AllowList;
 use crate::lease::Lease;
-use common::arrivals::Cursor;
+use common::arrivals::Lot;
 use common::lane::{LaneSet, deal};
 use common::measured::Measured;
 use common::plan::Plan;
@@ -56,11 +56,11 @@ pub struct Thread {
     commands: mpsc::UnboundedSender<Command>,
 }
 
-/// A scenario's arrivals on one thread, under a new share.
+/// What a thread has of a scenario, under a new share.
 #[derive(Debug)]
 pub struct Part {
-    /// The arrivals.
-    pub cursor: Cursor,
+    /// The arrivals, or whose users.
+    pub lot: Lot,
     /// When the scenario's load ends.
     pub end: RunTime,
 }

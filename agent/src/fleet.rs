@@ -148,7 +148,7 @@ impl Fleet {
         let hands = deal(&vec![1; self.threads.len()], &share.lanes);
         for (thread, lanes) in self.threads.iter().zip(&hands) {
             let part = |timetable: &Timetable| Part {
-                cursor: timetable.cursor(lanes, from),
+                lot: timetable.lot(lanes, from),
                 end: if last { from.min(timetable.end()) } else { timetable.end() },
             };
             thread.switch(from, timetables.iter().map(part).collect());
@@ -245,8 +245,9 @@ impl Fleet {
 /// As many engine threads as every scenario has slots for: a thread without a slot would never fire its lanes, and
 /// one that took a slot nonetheless would exceed the plan's `max_in_flight`.
 fn threads(plan: &Plan, have: usize) -> usize {
-    let slots = plan.scenarios.iter().map(|scenario| scenario.max_in_flight as usize).min().unwrap_or(1);
-    have.clamp(1, slots.max(1))
+    let open = plan.scenarios.iter().filter(|scenario| !scenario.load.is_closed());
+    let slots = open.map(|scenario| scenario.max_in_flight as usize).min();
+    slots.map_or(have.max(1), |slots| have.clamp(1, slots.max(1)))
 }
 
 /// The plan of an assignment, if this agent reads it as the controller does.

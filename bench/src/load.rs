@@ -93,7 +93,15 @@ impl Load {
         let response_time = || self.times(n, 3, 6_000.0);
         let make = || {
             let (started, finished, width_s) = (n, n, 1);
-            v1::Bucket { start_s: 0, width_s, started, finished, errors: 0, response_time: response_time() }
+            v1::Bucket {
+                start_s: 0,
+                width_s,
+                started,
+                finished,
+                errors: 0,
+                response_time: response_time(),
+                user_us: 0,
+            }
         };
         made.entry(n).or_insert_with(make).clone()
     }

@@ -1,13 +1,15 @@
-//! Which arrivals a set of lanes holds, in the order in which they are due.
+//! Which arrivals a set of lanes holds, in the order in which they are due; of closed loads, whose users.
 //!
 //! *Even* arrivals: number k is due where the work reaches k. *Poisson* arrivals: every lane has a random stream
 //! of its own in work space with mean spacing L; the superposition of the L streams is the Poisson process of the
 //! whole scenario, whoever owns the lanes. The j-th arrival of lane l has the number `j·L + l` in both.
 
+use crate::curve::Curve;
 use crate::lane::{LANES, LaneSet};
-use crate::plan::{Arrivals, Load, Plan, Scenario};
+use crate::plan::{Arrivals, Load, Plan, RateLoad, Scenario};
 use crate::random::Random;
 use crate::schedule::{ARRIVAL, Schedule, ScheduleError, Segment, Work};
+use crate::supply::{Supply, Tries};
 use crate::time::RunTime;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,8 +27,22 @@ pub struct Due {
 /// A scenario's load, compiled: what everybody computes and nobody sends.
 #[derive(Clone, Debug)]
 pub struct Timetable {
+    /// When the load begins.
+    start: RunTime,
+    /// Of a closed load: nothing.
     schedule: Arc<Schedule>,
     poisson: Option<Random>,
+    /// Users, where they decide themselves when they begin.
+    closed: Option<Supply>,
+}
+
+/// What a thread has of a scenario.
+#[derive(Clone, Debug)]
+pub enum Lot {
+    /// Arrivals, in due order.
+    Arrivals(Cursor),
+    /// The users of these lanes.
+    Lanes(LaneSet),
 }
 
 /// From `at` on, the rate of a scenario is `milli` thousandths of an arrival per second, until its load ends.
@@ -57,28 +73,55 @@ pub fn timetables(plan: &Plan, revisions: &[Revision]) -> Result<Vec<Timetable>,
 impl Timetable {
     /// Compiles the load of a scenario under the plan's seed.
     pub fn of(scenario: &Scenario, seed: u64) -> Result<Self, ScheduleError> {
-        let Load::Rate(load) = &scenario.load;
-        let segments = load
-            .stages
-            .iter()
-            .map(|stage| Segment::new(stage.duration, stage.from.milli(), stage.to.milli()));
+        let start = RunTime::ZERO + scenario.start;
+        match &scenario.load {
+            Load::Rate(load) => Self::open(load, start, Random::new(seed, &scenario.name)),
+            Load::Users(load) => Self::closed(Supply::Users(Arc::new(Curve::of(&load.swells, start))), start),
+            Load::Tries(load) => {
+                let tries = Tries { count: load.count, users: load.users, start, end: start + load.within };
+                Self::closed(Supply::Tries(tries), start)
+            }
+        }
+    }
+
+    fn open(load: &RateLoad, start: RunTime, random: Random) -> Result<Self, ScheduleError> {
+        // A pause holds no arrivals, and what the work reaches at its beginning is due at its end.
+        let pause = Segment::new(start.since(RunTime::ZERO), 0, 0);
+        let stages = load.stages.iter();
+        let stages = stages.map(|stage| Segment::new(stage.duration, stage.from.milli(), stage.to.milli()));
+        let schedule = Schedule::new(std::iter::once(pause).chain(stages))?;
         let poisson = match load.arrivals {
             Arrivals::Even => None,
-            Arrivals::Poisson => Some(Random::new(seed, &scenario.name)),
+            Arrivals::Poisson => Some(random),
         };
-        Ok(Self { schedule: Arc::new(Schedule::new(segments)?), poisson })
+        Ok(Self { start, schedule: Arc::new(schedule), poisson, closed: None })
+    }
+
+    fn closed(supply: Supply, start: RunTime) -> Result<Self, ScheduleError> {
+        let schedule = Arc::new(Schedule::new([])?);
+        Ok(Self { start, schedule, poisson: None, closed: Some(supply) })
+    }
+
+    /// The users of a closed load.
+    #[must_use]
+    pub const fn supply(&self) -> Option<&Supply> {
+        self.closed.as_ref()
     }
 
     /// The same timetable until `at`, and `milli` thousandths of an arrival per second from then on until its end.
     pub fn revised(&self, at: RunTime, milli: u64) -> Result<Self, ScheduleError> {
+        if self.closed.is_some() {
+            return Ok(self.clone());
+        }
+        let at = at.max(self.start);
         let hold = Segment::new(self.end().since(at), milli, milli);
-        Ok(Self { schedule: Arc::new(self.schedule.revised(at, [hold])?), poisson: self.poisson.clone() })
+        Ok(Self { schedule: Arc::new(self.schedule.revised(at, [hold])?), ..self.clone() })
     }
 
     /// When the schedule ends: nothing is due after it.
     #[must_use]
     pub fn end(&self) -> RunTime {
-        self.schedule.end()
+        self.closed.as_ref().map_or_else(|| self.schedule.end(), Supply::end)
     }
 
     /// How many arrivals are due before `t`, where they are evenly spaced.
@@ -86,7 +129,20 @@ impl Timetable {
     /// Poisson arrivals must be walked; for them this is their expected number.
     #[must_use]
     pub fn count(&self, t: RunTime) -> u64 {
-        self.schedule.count(t)
+        match &self.closed {
+            None => self.schedule.count(t),
+            Some(Supply::Tries(tries)) if t > tries.start => tries.count,
+            Some(_) => 0,
+        }
+    }
+
+    /// What a thread has that owns these lanes from `from` on.
+    #[must_use]
+    pub fn lot(&self, lanes: &LaneSet, from: RunTime) -> Lot {
+        match &self.closed {
+            None => Lot::Arrivals(self.cursor(lanes, from)),
+            Some(_) => Lot::Lanes(lanes.clone()),
+        }
     }
 
     /// Whether arrivals are evenly spaced.
@@ -101,7 +157,7 @@ impl Timetable {
         self.schedule.rate_at(t)
     }
 
-    /// The arrivals of `lanes` that are due at `from` or later.
+    /// The arrivals of `lanes` that are due at `from` or later; none in a closed load.
     #[must_use]
     pub fn cursor(&self, lanes: &LaneSet, from: RunTime) -> Cursor {
         let schedule = Arc::clone(&self.schedule);
@@ -118,6 +174,10 @@ impl Timetable {
             cursor: self.cursor(&LaneSet::all(), RunTime::ZERO),
             schedule: Arc::clone(&self.schedule),
             walked: 0,
+            tries: match &self.closed {
+                Some(Supply::Tries(tries)) => Some((tries.start, tries.count)),
+                _ => None,
+            },
         }
     }
 
@@ -125,6 +185,9 @@ impl Timetable {
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let probes = Random::new(0, "schedule self-test");
+        if let Some(supply) = &self.closed {
+            return supply.fingerprint(&probes);
+        }
         let mut folded = self.schedule.total();
         for n in 0..64 {
             let k = probes.draw(0, n) % self.schedule.total().max(1);
@@ -263,11 +326,16 @@ pub struct Planned {
     cursor: Cursor,
     schedule: Arc<Schedule>,
     walked: u64,
+    /// When all tries are due, and how many.
+    tries: Option<(RunTime, u64)>,
 }
 
 impl Planned {
     /// How many arrivals are due before `t`. Times must not go back.
     pub fn before(&mut self, t: RunTime) -> u64 {
+        if let Some((start, count)) = self.tries {
+            return if t > start { count } else { 0 };
+        }
         if let Cursor::Even(_) = self.cursor {
             return self.schedule.count(t);
         }

@@ -1,7 +1,9 @@
 //! Small plans for the tests of this crate.
 
 use crate::lane::LANES;
-use crate::plan::{Arrivals, Body, Expect, Load, Method, Overload, Pick, RateLoad, Scenario, Stage, Step};
+use crate::plan::{
+    Arrivals, Body, Expect, Load, Method, OnError, Overload, Pick, RateLoad, Scenario, Stage, Step,
+};
 use crate::rate::Rate;
 use crate::tape::{MAGIC, Mark, REST, Record, Tail, lane_of_client};
 use crate::text::Text;
@@ -22,6 +24,10 @@ pub(crate) fn scenario(stages: &[(u64, u64, u64)], arrivals: Arrivals) -> Scenar
         steps: vec![step()],
         pick: Pick::Sequence,
         cookies: false,
+        start: Duration::ZERO,
+        think: None,
+        pacing: None,
+        on_error: OnError::Continue,
     }
 }
 
@@ -39,6 +45,7 @@ fn step() -> Step {
         basic: false,
         redirects: 0,
         timeout: Duration::from_secs(1),
+        think: None,
     }
 }
 

@@ -24,6 +24,12 @@ pub struct Skipped {
     pub no_lease: u64,
     /// The run was stopped.
     pub stopped: u64,
+    /// There was no more data for them.
+    #[serde(default)]
+    pub no_data: u64,
+    /// The time for them was over.
+    #[serde(default)]
+    pub time_up: u64,
     /// Nobody owned them: due while lanes moved, or more than the agents could carry.
     #[serde(default)]
     pub unowned: u64,
@@ -143,15 +149,16 @@ impl Entry {
     }
 
     const fn of_known(planned: u64, known: &Tally) -> Self {
-        let Tally { started, finished, abandoned, late, overload, no_lease, stopped } = *known;
-        let skipped = Skipped { late, overload, no_lease, stopped, unowned: 0 };
+        let Tally { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up } =
+            *known;
+        let skipped = Skipped { late, overload, no_lease, stopped, no_data, time_up, unowned: 0 };
         Self { planned, started, finished, abandoned, unended: 0, skipped, unknown: 0 }
     }
 
-    /// Planned arrivals that no stop of the run took away: what the generator had to deliver.
+    /// Planned arrivals that neither a stop of the run nor the end of its data took away: what the generator had to deliver.
     #[must_use]
     pub const fn asked(&self) -> u64 {
-        self.planned.saturating_sub(self.skipped.stopped)
+        self.planned.saturating_sub(self.skipped.stopped).saturating_sub(self.skipped.no_data)
     }
 }
 
@@ -159,13 +166,16 @@ impl Skipped {
     /// Skipped for any reason. Saturates: counts come from agents, and no honest ones add up to 2⁶⁴.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.stopped.saturating_add(self.by_generator()).saturating_add(self.by_fault())
+        self.stopped
+            .saturating_add(self.no_data)
+            .saturating_add(self.by_generator())
+            .saturating_add(self.by_fault())
     }
 
-    /// Skipped because the generator could not keep up.
+    /// Skipped because the generator, or the target for a load with an end, could not keep up.
     #[must_use]
     pub const fn by_generator(&self) -> u64 {
-        self.late.saturating_add(self.overload)
+        self.late.saturating_add(self.overload).saturating_add(self.time_up)
     }
 
     /// Skipped because the fleet was not whole: nobody was there to send them, or nobody was allowed to.

@@ -28,6 +28,10 @@ pub struct Tally {
     pub no_lease: u64,
     /// Skipped: the run was stopped.
     pub stopped: u64,
+    /// Skipped: there was no more data.
+    pub no_data: u64,
+    /// Skipped: the time for it was over.
+    pub time_up: u64,
 }
 
 /// What one series measured: the requests of a step, or a scenario's iterations. Times in microseconds, sizes in bytes.
@@ -139,13 +143,15 @@ impl Tally {
             SkipReason::Overload => &mut self.overload,
             SkipReason::NoLease => &mut self.no_lease,
             SkipReason::Stopped => &mut self.stopped,
+            SkipReason::NoData => &mut self.no_data,
+            SkipReason::TimeUp => &mut self.time_up,
         } += 1;
     }
 
     /// Skipped for any reason.
     #[must_use]
     pub const fn skipped(&self) -> u64 {
-        self.late + self.overload + self.no_lease + self.stopped
+        self.late + self.overload + self.no_lease + self.stopped + self.no_data + self.time_up
     }
 
     /// Arrivals of which it is known what became of them: started or skipped.
@@ -165,16 +171,17 @@ impl Tally {
 
     /// The counters in a fixed order, for the wire.
     #[must_use]
-    pub const fn counters(&self) -> [u64; 7] {
-        let Self { started, finished, abandoned, late, overload, no_lease, stopped } = *self;
-        [started, finished, abandoned, late, overload, no_lease, stopped]
+    pub const fn counters(&self) -> [u64; 9] {
+        let Self { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up } =
+            *self;
+        [started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up]
     }
 
     /// The inverse of [`Tally::counters`].
     #[must_use]
-    pub const fn from_counters(counters: [u64; 7]) -> Self {
-        let [started, finished, abandoned, late, overload, no_lease, stopped] = counters;
-        Self { started, finished, abandoned, late, overload, no_lease, stopped }
+    pub const fn from_counters(counters: [u64; 9]) -> Self {
+        let [started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up] = counters;
+        Self { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up }
     }
 }
 

@@ -57,6 +57,10 @@ pub enum SkipReason {
     NoLease,
     /// The run was stopped.
     Stopped,
+    /// There was no more data for it.
+    NoData,
+    /// The time for it was over.
+    TimeUp,
 }
 
 /// The limits of a pacer.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::rate::Rate;
 use crate::text::Text;
+use crate::think::Think;
 use crate::threshold::Threshold;
 
 mod url;
@@ -23,6 +24,8 @@ mod auth;
 mod answer;
 mod body;
 mod step;
+mod load;
+mod phase;
 mod scenario;
 mod check;
 mod read;
@@ -44,6 +47,8 @@ pub struct Plan {
     pub drain: Duration,
     /// An arrival that could not be started within this time after it was due is skipped and counted.
     pub max_lateness: Duration,
+    /// Time windows that are reported on their own, one after the other from run time zero on; names are unique.
+    pub phases: Vec<Phase>,
     /// What is shot at.
     pub target: Target,
     /// Who shoots.
@@ -140,13 +145,32 @@ pub enum Pacing {
     Economy,
 }
 
+/// A named time window of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phase {
+    /// Of `A-Z a-z 0-9 _ -`.
+    pub name: String,
+    /// When it begins.
+    pub start: Duration,
+    /// How long it lasts.
+    pub length: Duration,
+}
+
 /// One stream of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
     /// Unique in the plan; of `A-Z a-z 0-9 _ -`, so that metrics can be dotted.
     pub name: String,
+    /// When its load begins.
+    pub start: Duration,
     /// How much.
     pub load: Load,
+    /// How long a user rests between two iterations; only in closed loads.
+    pub think: Option<Think>,
+    /// From when a user begins an iteration until it begins the next; only in closed loads, and without `think`.
+    pub pacing: Option<Duration>,
+    /// What a failed step does to its iteration.
+    pub on_error: OnError,
     /// Iterations under way at one time, per agent; 1 to 100,000.
     pub max_in_flight: u32,
     /// What happens to an arrival beyond `max_in_flight`.
@@ -164,6 +188,61 @@ pub struct Scenario {
 pub enum Load {
     /// Open model: arrivals come however slowly the target answers.
     Rate(RateLoad),
+    /// Closed model: users who wait for their answers, as many as a curve says.
+    Users(UsersLoad),
+    /// Closed model: a number of iterations, done by some users together.
+    Tries(TriesLoad),
+}
+
+/// Users over time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsersLoad {
+    /// One after the other, from no users on; at least one.
+    pub swells: Vec<Swell>,
+}
+
+/// A piece of a curve of users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swell {
+    /// Users at its end; at most 2²⁰.
+    pub users: u32,
+    /// Above zero.
+    pub duration: Duration,
+    /// How it comes to that number.
+    pub change: Change,
+}
+
+/// How the number of users changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// At the piece's beginning.
+    AtOnce,
+    /// On a straight line over the whole piece.
+    Line,
+    /// One user after the other at this rate, above zero.
+    Spawn(Rate),
+}
+
+/// A number of iterations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TriesLoad {
+    /// How many; at least one.
+    pub count: u64,
+    /// How many users do them together; at least one, at most 2²⁰.
+    pub users: u32,
+    /// What was not begun within this time is skipped.
+    pub within: Duration,
+}
+
+/// What a failed step does to its iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// Nothing: the next step follows.
+    #[default]
+    Continue,
+    /// It ends the iteration.
+    Stop,
 }
 
 /// Arrivals per second over time.
@@ -246,6 +325,8 @@ pub struct Step {
     pub redirects: u32,
     /// From the first byte sent to the last byte received.
     pub timeout: Duration,
+    /// How long its user rests after it.
+    pub think: Option<Think>,
 }
 
 /// What is sent behind a request's head.
@@ -351,7 +432,7 @@ impl Plan {
     /// How long the longest scenario runs, without the drain.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.scenarios.iter().map(|scenario| scenario.load.duration()).max().unwrap_or_default()
+        self.scenarios.iter().map(|own| own.start + own.load.duration()).max().unwrap_or_default()
     }
 }
 
@@ -361,7 +442,15 @@ impl Load {
     pub fn duration(&self) -> Duration {
         match self {
             Self::Rate(load) => load.stages.iter().map(|stage| stage.duration).sum(),
+            Self::Users(load) => load.swells.iter().map(|swell| swell.duration).sum(),
+            Self::Tries(load) => load.within,
         }
+    }
+
+    /// Whether users wait for their answers before they send again.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self, Self::Users(_) | Self::Tries(_))
     }
 }
 

@@ -39,6 +39,14 @@
 //! | `shortfalls[].agent` | | an agent that started less than it owned |
 //! | `shortfalls[].t_s`, `.width_s` | s | when: by due time |
 //! | `shortfalls[].planned`, `.started` | arrivals | that it owned then, and how many of them it started |
+//! | `loads[].scenario`, `.kind` | | which scenario, and the key of its load: `rate`, `users`, `tries`, `replay` |
+//! | `loads[].model` | | `open`: arrivals come by themselves; `closed`: users wait for their answers, so a slow target is asked less often. A closed response time counts from when its user meant to send: the end of its think time, or the tick of its pacing |
+//! | `loads[].start_s` | s | when the load began |
+//! | `loads[].users` | users | the most at a time, or `null` |
+//! | `loads[].think`, `.pacing_s` | s | as in the plan, or `null`; with a pacing, response times are corrected for ticks that a slow target made late, and `service_time` is the uncorrected view |
+//! | `loads[].user_time_asked_s`, `.user_time_active_s` | s | time of all users of a curve together: asked, and in which they were there; or `null` |
+//! | `phases[].name`, `.start_s`, `.end_s` | s | a phase of the plan |
+//! | `phases[].series[]` | | `scenario`, `step`, `kind`, `requests`, `errors`, `response_time` of what was due in the phase |
 //! | `series[].scenario`, `.step` | | what the rest of the row is about: a step's name |
 //! | `series[].kind` | | `requests` of a step, or `iterations` over all steps: from due until the last step's last byte |
 //! | `series[].requests` | requests | that ended; of `iterations`: iterations |
@@ -57,6 +65,7 @@
 //! | `timeline[].planned`, `.started` | arrivals | that were due then |
 //! | `timeline[].errors` | requests | of those due then that were errors of the target |
 //! | `timeline[].p50`, `.p99` | µs | response time of requests that were due then, or `null` |
+//! | `timeline[].users_asked`, `.users_active` | users | of a curve, on average, or `null` |
 //! | `timeline[].fault` | | whether it lies under a fault |
 //! | `thresholds[].metric`, `.limit` | | as written in the plan |
 //! | `thresholds[].unit` | | of `value`: `us` or `share` |
@@ -79,6 +88,8 @@ mod books;
 mod delivery;
 mod fault;
 mod limits;
+mod load;
+mod phase;
 mod series;
 mod shortfall;
 mod summary;
@@ -90,6 +101,8 @@ use books::Books;
 pub use agents::{AgentEvidence, AgentRow};
 pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use limits::{ThresholdRow, Unit};
+pub use load::{LoadRow, Model};
+pub use phase::{PhaseRow, PhaseSeries};
 pub use series::{SeriesKind, SeriesRow};
 pub use shortfall::ShortfallRow;
 pub use summary::{Lag, Summary};
@@ -146,6 +159,12 @@ pub struct Report {
     /// When which agent started less than it owned.
     #[serde(default)]
     pub shortfalls: Vec<ShortfallRow>,
+    /// What kind of load each scenario made.
+    #[serde(default)]
+    pub loads: Vec<LoadRow>,
+    /// The phases of the run, each on its own.
+    #[serde(default)]
+    pub phases: Vec<PhaseRow>,
     /// What was measured, in the plan's order.
     pub series: Vec<SeriesRow>,
     /// The run over time, scenario after scenario.
@@ -211,6 +230,8 @@ impl Report {
             imbalances: books.imbalances(plan),
             faults,
             shortfalls: shortfall::rows(&evidence),
+            loads: load::rows(&evidence),
+            phases: phase::rows(&evidence),
             series: places.map(|(place, series)| SeriesRow::of(plan, place, series)).collect(),
             timeline,
             thresholds,

@@ -19,6 +19,8 @@ pub struct Bucket {
     pub errors: u64,
     /// Response times in microseconds.
     pub response_time: Histogram,
+    /// How long users of a users load were active, in microseconds of all of them together.
+    pub user_us: u64,
 }
 
 /// Buckets by due time.
@@ -121,6 +123,7 @@ impl Bucket {
             (&mut self.started, other.started),
             (&mut self.finished, other.finished),
             (&mut self.errors, other.errors),
+            (&mut self.user_us, other.user_us),
         ] {
             *own = plus(*own, more)?;
         }

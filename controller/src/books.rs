@@ -3,11 +3,12 @@
 use common::arrivals::{Planned, Revision, Timetable, timetables};
 use common::delta::{Delta, Inbox, Receipt};
 use common::measured::{Measured, Tally};
-use common::owners::Owners;
+use common::owners::{Account as Owned, Accounts, Owners};
 use common::plan::{Load, Plan, Scenario};
 use common::report::{AgentEvidence, FaultEvidence, FaultKind};
 use common::run::SessionId;
 use common::series::{Place, series_of};
+use common::supply::Supply;
 use common::time::RunTime;
 use proto::delta::Refused;
 use proto::v1;
@@ -29,6 +30,8 @@ pub struct Books {
     totals: Measured,
     /// What each series of the totals counts.
     places: Vec<Place>,
+    /// By series: whether it counts arrivals whose due times are planned.
+    ahead: Vec<bool>,
     /// What came in since it was looked at last, for the live view.
     recent: Recent,
     sessions: BTreeMap<SessionId, Account>,
@@ -76,11 +79,13 @@ impl Books {
     pub fn new(plan: Plan) -> Result<Self, String> {
         let timetables = timetables(&plan, &[]).map_err(|error| error.to_string())?;
         let (totals, places) = (Measured::for_plan(&plan), series_of(&plan));
+        let ahead = places.iter().map(|place| is_ahead(&plan, *place)).collect();
         Ok(Self {
             plan,
             revisions: Vec::new(),
             timetables,
             totals,
+            ahead,
             places,
             recent: Recent::default(),
             sessions: BTreeMap::new(),
@@ -139,6 +144,17 @@ impl Books {
         self.timetables.iter().map(|timetable| timetable.rate_at(t)).sum()
     }
 
+    /// How many users the plan asks for at `t`, over all scenarios with a curve of them; `None` without one.
+    #[must_use]
+    pub fn asked_users(&self, t: RunTime) -> Option<u64> {
+        let users = |timetable: &Timetable| match timetable.supply() {
+            Some(Supply::Users(curve)) => Some(u64::from(curve.users(t))),
+            _ => None,
+        };
+        let asked: Vec<u64> = self.timetables.iter().filter_map(users).collect();
+        (!asked.is_empty()).then(|| asked.iter().sum())
+    }
+
     /// For every scenario a number that only equal schedules of the plan, as it is written, share.
     #[must_use]
     pub fn plan_fingerprints(&self) -> Vec<u64> {
@@ -151,9 +167,11 @@ impl Books {
     /// The highest rate that the plan asks for, over all scenarios, in thousandths of an arrival per second.
     #[must_use]
     pub fn peak_milli(&self) -> u64 {
-        let peak = |scenario: &Scenario| {
-            let Load::Rate(load) = &scenario.load;
-            load.stages.iter().map(|stage| stage.from.milli().max(stage.to.milli())).max().unwrap_or(0)
+        let peak = |scenario: &Scenario| match &scenario.load {
+            Load::Rate(load) => {
+                load.stages.iter().map(|stage| stage.from.milli().max(stage.to.milli())).max().unwrap_or(0)
+            }
+            Load::Users(_) | Load::Tries(_) => 0,
         };
         self.plan.scenarios.iter().map(peak).sum()
     }
@@ -182,7 +200,7 @@ impl Books {
             Err(why) => return Answer::Refused(why.to_string()),
         };
         match account.inbox.on_delta(&delta) {
-            Receipt::Apply => match apply(account, (&mut self.totals, &self.places), &delta, message) {
+            Receipt::Apply => match apply(account, (&mut self.totals, &self.ahead), &delta, message) {
                 Ok(()) => {
                     self.recent.add(&self.places, message);
                     Answer::Applied { last: delta.seq, fin: delta.fin }
@@ -211,7 +229,7 @@ impl Books {
             let last = account.inbox.last_applied();
             return Err(format!("apply delta {}: it does not follow delta {last}", delta.seq));
         }
-        apply(account, (&mut self.totals, &self.places), &delta, message).map_err(|error| error.to_string())
+        apply(account, (&mut self.totals, &self.ahead), &delta, message).map_err(|error| error.to_string())
     }
 
     /// The last applied delta of a session.
@@ -344,6 +362,7 @@ impl Books {
             unowned.push(before);
             accounts.push(all);
         }
+        self.own_what_was_begun(&mut accounts);
         let last = RunTime::from_nanos(stop.min(self.end()).nanos().saturating_sub(1));
         let lanes = owners.lanes_at(last);
         let mut agents = vec![];
@@ -353,15 +372,55 @@ impl Books {
             account.explain(&mut evidence, &mut totals.tallies);
             agents.push(evidence);
         }
-        let planned = |timetable: &Timetable| timetable.planned().before(RunTime::MAX);
-        let seconds = |timetable: &Timetable| by_second(timetable.planned(), timetable.end());
+        let begun = |scenario: usize| accounts[scenario].values().map(|own| own.total).sum();
+        let planned = |(scenario, timetable): (usize, &Timetable)| match timetable.supply() {
+            Some(Supply::Users(_)) => begun(scenario),
+            _ => timetable.planned().before(RunTime::MAX),
+        };
+        let seconds = |(scenario, timetable): (usize, &Timetable)| match timetable.supply() {
+            Some(_) => self.started_by_second(scenario),
+            None => by_second(timetable.planned(), timetable.end()),
+        };
         Closed {
+            planned: self.timetables.iter().enumerate().map(planned).collect(),
+            planned_timeline: self.timetables.iter().enumerate().map(seconds).collect(),
             totals,
-            planned: self.timetables.iter().map(planned).collect(),
-            planned_timeline: self.timetables.iter().map(seconds).collect(),
             unowned,
             agents,
         }
+    }
+}
+
+impl Books {
+    /// What users begin is not planned ahead: a session owns what it told of. Of no closed load it is planned when.
+    fn own_what_was_begun(&self, accounts: &mut [Accounts]) {
+        for (scenario, (own, timetable)) in accounts.iter_mut().zip(&self.timetables).enumerate() {
+            if let Some(Supply::Users(_)) = timetable.supply() {
+                let told = self.sessions.iter().map(|(session, account)| {
+                    let total = account.inbox.tallies().get(scenario).map_or(0, Tally::resolved);
+                    (Some(*session), Owned { total, by_second: vec![] })
+                });
+                own.extend(told);
+            }
+            if timetable.supply().is_some() {
+                own.values_mut().for_each(|own| own.by_second.clear());
+            }
+        }
+    }
+
+    /// What was begun in the seconds 0, 1, 2, …; of a wide bucket in its first.
+    fn started_by_second(&self, scenario: usize) -> Vec<u64> {
+        let mut seconds = Vec::new();
+        let places = self.places.iter().zip(&self.totals.series);
+        let own = places.filter(|(place, _)| place.scenario == scenario && place.counts_arrivals);
+        for (second, bucket) in own.flat_map(|(_, series)| series.timeline.iter()) {
+            let second = usize::try_from(second).unwrap_or(usize::MAX).min(SECONDS_MAX);
+            if seconds.len() <= second {
+                seconds.resize(second + 1, 0_u64);
+            }
+            seconds[second] = seconds[second].saturating_add(bucket.started);
+        }
+        seconds
     }
 }
 
@@ -375,13 +434,17 @@ fn read(message: &v1::Delta, totals: &Measured) -> Result<Delta, Refused> {
 /// Enters a delta that was read into the account and the totals.
 fn apply(
     account: &mut Account,
-    (totals, places): (&mut Measured, &[Place]),
+    (totals, ahead): (&mut Measured, &[bool]),
     delta: &Delta,
     message: &v1::Delta,
 ) -> Result<(), Refused> {
-    account.add(delta, places, message)?;
+    account.add(delta, ahead, message)?;
     totals.add(&delta.measured)?;
     proto::delta::add_series(totals, message)
+}
+
+fn is_ahead(plan: &Plan, place: Place) -> bool {
+    place.counts_arrivals && !plan.scenarios[place.scenario].load.is_closed()
 }
 
 /// What is due in the seconds 0, 1, 2, … of a schedule that ends at `end`.
@@ -398,3 +461,6 @@ fn by_second(mut planned: Planned, end: RunTime) -> Vec<u64> {
     }
     seconds
 }
+
+/// No plan is longer: a month and its drain.
+const SECONDS_MAX: usize = 32 * 86_400;

@@ -1,6 +1,6 @@
 //! The live view in plain lines, for any terminal, file or pipe.
 
-use crate::books::Recent;
+use crate::books::{Books, Recent};
 use crate::coordinator::{Progress, Watcher};
 use common::human;
 use common::run::State;
@@ -100,7 +100,7 @@ fn line(progress: &Progress<'_>, recent: &Recent, since: Duration) -> String {
         "{:>6}/{}  asked {}  sent {}  p50 {}  p95 {}  p99 {}  errors {}  in flight {}",
         human::length(now.min(end).floor()),
         human::length(end),
-        human::rate(books.asked_rate(progress.now)),
+        asked(books, progress.now),
         human::rate(*started as f64 / since.as_secs_f64().max(0.001)),
         time(0.5),
         time(0.95),
@@ -108,6 +108,16 @@ fn line(progress: &Progress<'_>, recent: &Recent, since: Duration) -> String {
         human::share(share),
         books.in_flight(),
     )
+}
+
+/// What is asked now: users, arrivals, or both.
+fn asked(books: &Books, now: RunTime) -> String {
+    let rate = books.asked_rate(now);
+    match books.asked_users(now) {
+        Some(users) if rate > 0.0 => format!("{} users and {}", human::count(users), human::rate(rate)),
+        Some(users) => format!("{} users", human::count(users)),
+        None => human::rate(rate),
+    }
 }
 
 /// Tells the operator something. Everything live goes to stderr; a closed stderr is no reason to stop a run.

@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 pub mod compared;
 mod faults;
+mod loads;
 mod page;
 mod table;
 
@@ -23,6 +24,8 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
         series(&mut page, row, report.run.duration_s);
     }
     page.line(WHICH_TIME, Style::Dim);
+    loads::section(&mut page, &report.loads);
+    loads::phases(&mut page, &report.phases);
     ledger(&mut page, report);
     agents(&mut page, &report.agents);
     faults::section(&mut page, &report.faults);
@@ -69,6 +72,14 @@ fn series(page: &mut Page, row: &SeriesRow, duration_s: f64) {
     let rows = [head, times("response time", &row.response_time), times("service time", &row.service_time)];
     for line in table::lines(&rows, page.width() - INDENT) {
         page.line(&format!("  {line}"), Style::Plain);
+    }
+    if row.response_time.count > 0 {
+        let Summary { mean, mode, mode_width, .. } = row.response_time;
+        let (mean, mode, width) = (human::time(mean), micros(mode), micros(mode_width));
+        page.line(
+            &format!("  response time: mean {mean}, mode {mode} (fullest bucket, {width} wide)"),
+            Style::Dim,
+        );
     }
     let above = row.response_time.overflow;
     if above > 0 {
@@ -127,12 +138,14 @@ fn ledger(page: &mut Page, report: &Report) {
     for ((name, entry), line) in report.ledger.iter().zip(lines) {
         let off = report.imbalances.get(name);
         page.line(&line, if off.is_some() || entry.unknown > 0 { Style::Bad } else { Style::Plain });
-        let Skipped { late, overload, no_lease, stopped, unowned } = &entry.skipped;
+        let Skipped { late, overload, no_lease, stopped, unowned, no_data, time_up } = &entry.skipped;
         let reasons = [
             (&"late", late),
             (&"overload", overload),
             (&"no lease", no_lease),
             (&"unowned", unowned),
+            (&"time was up", time_up),
+            (&"no more data", no_data),
             (&"stopped", stopped),
         ];
         if let Some(reasons) = listed("skipped", reasons) {

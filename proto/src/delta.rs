@@ -146,6 +146,7 @@ fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
         finished: bucket.finished,
         errors: bucket.errors,
         response_time: histogram_to_wire(&bucket.response_time),
+        user_us: bucket.user_us,
     };
     v1::SeriesDelta {
         series: number,
@@ -182,7 +183,9 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
         if bucket.start_s > RUN_S_MAX {
             return Err(Refused::Range { what: "bucket start", got: bucket.start_s });
         }
-        [bucket.started, bucket.finished, bucket.errors].into_iter().try_for_each(countable)?;
+        [bucket.started, bucket.finished, bucket.errors, bucket.user_us]
+            .into_iter()
+            .try_for_each(countable)?;
         check_histogram(bucket.response_time.as_ref())?;
     }
     Ok(())
@@ -221,6 +224,7 @@ fn read_bucket(own: &mut Series, message: &v1::Bucket) -> Result<(), Refused> {
     bucket.started = plus(bucket.started, message.started)?;
     bucket.finished = plus(bucket.finished, message.finished)?;
     bucket.errors = plus(bucket.errors, message.errors)?;
+    bucket.user_us = plus(bucket.user_us, message.user_us)?;
     Ok(read_histogram(&mut bucket.response_time, message.response_time.as_ref())?)
 }
 
@@ -233,13 +237,14 @@ fn histogram_to_wire(histogram: &Histogram) -> Option<v1::Histogram> {
 }
 
 fn tally_to_wire(tally: &Tally) -> v1::Tally {
-    let Tally { started, finished, abandoned, late, overload, no_lease, stopped } = *tally;
-    v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped }
+    let Tally { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up } = *tally;
+    v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up }
 }
 
 fn tally_from_wire(message: &v1::Tally) -> Tally {
-    let v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped } = *message;
-    Tally { started, finished, abandoned, late, overload, no_lease, stopped }
+    let v1::Tally { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up } =
+        *message;
+    Tally { started, finished, abandoned, late, overload, no_lease, stopped, no_data, time_up }
 }
 
 /// Refuses what no sum may be.

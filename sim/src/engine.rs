@@ -234,7 +234,17 @@ impl Hand {
     /// The only step of a scenario: more of them are not simulated.
     fn job(&self, scenario: usize, due: Due) -> Job {
         let series = self.routes[scenario].steps[0];
-        Job { scenario, step: 0, series, request: scenario, due, iteration: None }
+        Job {
+            scenario,
+            step: 0,
+            series,
+            request: scenario,
+            due,
+            user: 0,
+            round: 0,
+            iteration: None,
+            whole: true,
+        }
     }
 
     fn hear(&mut self, news: News) {
@@ -312,7 +322,7 @@ impl Hand {
 
     fn switch(&self, from: RunTime, parts: Vec<Part>) {
         for (stream, part) in self.streams.iter().zip(parts) {
-            stream.switch(from, part.cursor, part.end);
+            stream.switch(from, part.lot, part.end);
         }
     }
 

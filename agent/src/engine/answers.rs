@@ -2,7 +2,7 @@
 
 use crate::engine::ended::{Ended, Job};
 use crate::engine::judge::{Exchange, Judged};
-use crate::engine::visitors::{Owner, identity, place};
+use crate::engine::visitors::{Owner, place};
 use crate::engine::worker::Worker;
 use crate::http1::Kept;
 use common::answer::{Failed, Fields};
@@ -47,17 +47,16 @@ impl Worker {
 
     /// Puts the request of a step together that is not the same for everybody.
     pub(super) fn message(&self, job: &Job, out: &mut Message) -> Result<(), NotRendered> {
-        let identity = identity(&self.plan.scenarios[job.scenario].load, job.due.k);
         let mut iterations = self.iterations.borrow_mut();
         let iteration = job.iteration.and_then(|key| iterations.get_mut(key));
         let nothing = Vars::default();
         let vars = iteration.map_or(&nothing, |iteration| &iteration.vars);
-        self.script.message((job.scenario, job.step), &identity, vars, out)
+        self.script.message((job.scenario, job.step), &job.identity(), vars, out)
     }
 
     /// Who sends a job.
     pub(super) fn owner(&self, job: &Job) -> Owner {
-        Owner::of(&self.plan, job.scenario, job.due.k)
+        Owner::of(&self.plan, job)
     }
 
     /// The cookies for a request, as they stand in its head; `message`: what was put together for it alone.

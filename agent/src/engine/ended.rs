@@ -3,6 +3,7 @@
 use crate::engine::iteration::Key;
 use common::arrivals::Due;
 use common::outcome::Outcome;
+use common::script::Identity;
 use common::time::RunTime;
 use std::time::Duration;
 
@@ -19,8 +20,22 @@ pub struct Job {
     pub request: usize,
     /// The arrival's number, and when this request was to be sent.
     pub due: Due,
-    /// The iteration that goes on when it ends; `None`: it is all of it.
+    /// The user who sends it, and how many iterations that one began before; 0 in open loads.
+    pub user: u32,
+    /// See `user`.
+    pub round: u64,
+    /// What goes on when it ends; `None`: nothing.
     pub iteration: Option<Key>,
+    /// Whether it is a whole iteration, so that there is no series of iterations.
+    pub whole: bool,
+}
+
+impl Job {
+    /// Who sends it.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { k: self.due.k, user: u64::from(self.user), iteration: self.round }
+    }
 }
 
 /// A request that ended.

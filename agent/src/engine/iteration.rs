@@ -1,19 +1,22 @@
 //! Iterations: what an arrival starts, and which request comes when.
 //!
-//! A scenario with one step, or with one chosen by weight, needs nothing of this on its way: its arrival is its request.
-//! Only what has another request to come is kept here, and rests between two of them in a heap that the worker looks at.
+//! An arrival of an open load with one step, or with one chosen by weight, needs nothing of this: it is its request.
+//! Only what has a user, or another request to come, is kept here, and rests between two of them in a heap that the worker looks at.
 
 use crate::engine::ended::{Ended, Job};
 use common::arrivals::Due;
+use common::crowd::Turn;
 use common::outcome::Outcome;
-use common::plan::{Pick, Plan, Scenario};
+use common::plan::{OnError, Pick, Plan, Scenario};
 use common::random::Random;
 use common::script::Vars;
 use common::series::{Route, routes};
+use common::think::Think;
 use common::time::RunTime;
 use slab::Slab;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 /// An iteration under way on this thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +38,8 @@ pub(super) struct Iteration {
     pub(super) answered: bool,
     /// What its steps took from answers.
     pub(super) vars: Vars,
+    /// Whose it is; `None` in an open load.
+    pub(super) turn: Option<Turn>,
 }
 
 /// What follows a step.
@@ -43,8 +48,8 @@ pub(super) struct Iteration {
 pub(super) enum Follows {
     /// The next step, due at this time.
     Step(RunTime),
-    /// Nothing: the iteration is over.
-    End,
+    /// Nothing: the iteration is over, and its user rests for so long at least.
+    End(Duration),
 }
 
 /// The way through one scenario.
@@ -53,7 +58,11 @@ pub(super) struct Course {
     route: Route,
     /// The place of its first step among all steps of the plan.
     first: usize,
-    steps: usize,
+    /// By step: how long its user rests after it.
+    thinks: Vec<Option<Think>>,
+    /// Where those times are drawn from.
+    random: Random,
+    stops: bool,
     picked: Option<Picked>,
 }
 
@@ -78,7 +87,14 @@ pub(super) fn courses(plan: &Plan) -> Vec<Course> {
     let course = |(scenario, route): (&Scenario, Route)| {
         let steps = scenario.steps.len();
         first += steps;
-        Course { route, first: first - steps, steps, picked: Picked::of(scenario, plan.seed) }
+        Course {
+            route,
+            first: first - steps,
+            thinks: scenario.steps.iter().map(|step| step.think).collect(),
+            random: Random::new(plan.seed, &format!("think in {}", scenario.name)),
+            stops: scenario.on_error == OnError::Stop,
+            picked: Picked::of(scenario, plan.seed),
+        }
     };
     plan.scenarios.iter().zip(routes(plan)).map(course).collect()
 }
@@ -92,14 +108,25 @@ impl Course {
 
     /// The request of a step.
     pub(super) fn job(&self, scenario: usize, step: usize, due: Due) -> Job {
-        Job {
-            scenario,
-            step,
-            series: self.route.steps[step],
-            request: self.first + step,
-            due,
-            iteration: None,
-        }
+        let (series, request) = (self.route.steps[step], self.first + step);
+        let whole = self.route.iteration.is_none();
+        Job { scenario, step, series, request, due, user: 0, round: 0, iteration: None, whole }
+    }
+
+    /// The series that counts the arrivals that begin with this request.
+    pub(super) fn arrivals(&self, job: &Job) -> usize {
+        self.route.iteration.unwrap_or(job.series)
+    }
+
+    /// The first series of the scenario's arrivals: where its user time is told.
+    pub(super) fn carrier(&self) -> usize {
+        self.route.iteration.unwrap_or(self.route.steps[0])
+    }
+
+    /// How long the user rests after a step of arrival `k`.
+    fn think(&self, step: usize, k: u64) -> Duration {
+        let draw = |n| self.random.draw(k, 2 * step as u64 + n);
+        self.thinks[step].map_or(Duration::ZERO, |think| think.time([draw(0), draw(1)]))
     }
 
     /// The series of iterations with several requests.
@@ -130,7 +157,7 @@ impl Picked {
 }
 
 impl Iteration {
-    pub(super) fn new(scenario: usize, due: Due) -> Self {
+    pub(super) fn new(scenario: usize, due: Due, turn: Option<Turn>) -> Self {
         Self {
             scenario,
             due,
@@ -139,6 +166,7 @@ impl Iteration {
             outcome: Outcome::Ok,
             answered: true,
             vars: Vars::default(),
+            turn,
         }
     }
 
@@ -149,12 +177,16 @@ impl Iteration {
         if self.outcome == Outcome::Ok {
             self.outcome = ended.outcome;
         }
+        let think = course.think(ended.job.step, self.due.k);
+        self.step = ended.job.step + 1;
+        let is_last = ended.job.whole || self.step >= course.thinks.len();
         // Without its value the steps behind would send something else than was meant.
-        if matches!(ended.outcome, Outcome::ExtractFailed | Outcome::NotRendered) {
-            return Follows::End;
+        let is_lost = matches!(ended.outcome, Outcome::ExtractFailed | Outcome::NotRendered);
+        if is_last || is_lost || (course.stops && ended.outcome != Outcome::Ok) {
+            Follows::End(think)
+        } else {
+            Follows::Step(ended.done + think)
         }
-        self.step += 1;
-        if self.step < course.steps { Follows::Step(ended.done) } else { Follows::End }
     }
 }
 
@@ -239,7 +271,7 @@ mod tests {
     #[test]
     fn steps_follow_each_other_until_the_last() {
         let course = course(&format!("{LOAD}\nstep = [{{ path = \"/a\" }}, {{ path = \"/b\" }}]"));
-        let mut iteration = Iteration::new(0, due(7));
+        let mut iteration = Iteration::new(0, due(7), None);
         let ended = |step, outcome, at| Ended {
             job: course.job(0, step, due(7)),
             outcome,
@@ -252,7 +284,10 @@ mod tests {
         };
         let first = iteration.on_ended(&ended(0, Outcome::Reset, 10), &course);
         assert_eq!(first, Follows::Step(RunTime::from_nanos(15)), "it is due when the first one ended");
-        assert_eq!(iteration.on_ended(&ended(1, Outcome::Timeout, 20), &course), Follows::End);
+        assert_eq!(
+            iteration.on_ended(&ended(1, Outcome::Timeout, 20), &course),
+            Follows::End(Duration::ZERO)
+        );
         let told = (iteration.outcome, iteration.sent, iteration.answered);
         assert_eq!(told, (Outcome::Reset, Some(RunTime::from_nanos(10)), false), "the first failure counts");
     }

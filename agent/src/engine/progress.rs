@@ -59,14 +59,18 @@ impl Worker {
                 drop(iterations);
                 self.look_at_rests(ended.done);
             }
-            Follows::End => {
+            Follows::End(think) => {
                 let over = iterations.end(key);
                 drop(iterations);
                 self.end_of_visit(&ended.job);
-                if let (Some(over), Some(series)) = (over, course.iteration()) {
-                    self.recorder.borrow_mut().iterated(series, &over, ended.done);
+                if let (Some(over), Some(series)) = (&over, course.iteration()) {
+                    self.recorder.borrow_mut().iterated(series, over, ended.done);
                 }
                 self.leave(scenario, ended.done);
+                if let Some(turn) = over.and_then(|over| over.turn) {
+                    let next = self.streams[scenario].rest(turn, think, ended.done);
+                    self.look_at_users(scenario, next, ended.done);
+                }
             }
         }
     }
@@ -85,6 +89,26 @@ impl Worker {
             }
         }
         if stream.is_finished() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A user rests: begins what is due at once, and wakes the main task for what is due before it would look.
+    fn look_at_users(self: &Rc<Self>, scenario: usize, next: Option<RunTime>, now: RunTime) {
+        let Some(due) = next.filter(|_| !self.pumping.get()) else { return };
+        let sooner = if due <= now {
+            self.pumping.set(true);
+            let next = self.pump_one(scenario, now);
+            self.pumping.set(false);
+            match next {
+                Next::At(at) => at < self.wakes.get(),
+                Next::Now => true,
+                Next::Idle => self.streams[scenario].is_finished(),
+            }
+        } else {
+            due < self.wakes.get()
+        };
+        if sooner {
             self.changed.notify_one();
         }
     }
@@ -119,9 +143,11 @@ impl Worker {
                 return Next::At(now + FENCED_POLL);
             }
             let job = self.iterations.borrow_mut().pop(now).map(|(at, key, iteration)| {
-                let Iteration { scenario, step, due, .. } = *iteration;
+                let Iteration { scenario, step, due, turn, .. } = *iteration;
                 let due = Due { at, k: due.k };
-                Job { iteration: Some(key), ..self.courses[scenario].job(scenario, step, due) }
+                let job = self.courses[scenario].job(scenario, step, due);
+                let (user, round) = turn.map_or((0, 0), |turn| (turn.user, turn.round));
+                Job { user, round, iteration: Some(key), ..job }
             });
             if let Some(job) = job {
                 self.send(job, now);

@@ -7,7 +7,7 @@ use crate::engine::rows::Rows;
 use common::arrivals::Due;
 use common::measured::Measured;
 use common::pacer::SkipReason;
-use common::time::RunTime;
+use common::time::{NANOS_PER_SECOND, RunTime};
 use std::time::Duration;
 
 /// Records what one engine thread does.
@@ -63,6 +63,12 @@ impl Recorder {
         self.measured.tallies[scenario].skip(reason);
     }
 
+    /// Users of a scenario were active for so many microseconds of a second.
+    pub fn active(&mut self, series: usize, second: u64, us: u64) {
+        let at = RunTime::from_nanos(second * NANOS_PER_SECOND);
+        self.measured.series[series].timeline.at(at).user_us += us;
+    }
+
     /// An iteration that was still under way when the run ended.
     pub fn abandoned(&mut self, scenario: usize) {
         self.measured.tallies[scenario].abandoned += 1;
@@ -70,8 +76,8 @@ impl Recorder {
 
     /// A request ended.
     pub fn ended(&mut self, ended: &Ended) {
-        let Job { scenario, series, due, iteration, .. } = ended.job;
-        if iteration.is_none() {
+        let Job { scenario, series, due, whole, .. } = ended.job;
+        if whole {
             self.measured.tallies[scenario].finished += 1;
         }
         let series = &mut self.measured.series[series];

@@ -1,46 +1,58 @@
-//! One scenario on one engine thread: its pacer and its slots.
+//! One scenario on one engine thread: what begins when, and its slots.
 
-use common::arrivals::{Cursor, Timetable};
+use common::arrivals::{Due, Lot, Timetable};
+use common::crowd::{Crowd, Rests, Turn};
 use common::pacer::{Gate, Limits, Order, Pacer};
 use common::plan::{Plan, Scenario};
+use common::random::Random;
 use common::share::Share;
 use common::time::RunTime;
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 /// A scenario's part on this thread.
 pub struct Stream {
-    pacer: RefCell<Pacer>,
+    source: Source,
     slots: u32,
     in_flight: Cell<u32>,
     /// Whether arrivals wait for a slot, so that an answer must look for the next arrival at once.
     queued: Cell<bool>,
     done: Cell<bool>,
+    /// From the load's end until what is under way is given up.
+    drain: Duration,
+}
+
+/// Who decides when something begins.
+enum Source {
+    /// The schedule: an open load.
+    Pacer(RefCell<Pacer>),
+    /// Users: a closed load.
+    Crowd(RefCell<Crowd>),
 }
 
 impl Stream {
     /// The stream of `scenario` for a share, with this thread's part of the agent's slots.
     pub fn new(plan: &Plan, scenario: &Scenario, share: &Share, slots: u32) -> Result<Self, String> {
         let timetable = Timetable::of(scenario, plan.seed).map_err(|error| error.to_string())?;
-        let end = timetable.end();
-        let limits = Limits {
-            max_lateness: plan.max_lateness,
-            overload: scenario.overload,
-            give_up: end + plan.drain,
-        };
-        let pacer = Pacer::new(timetable.cursor(&share.lanes, share.from), limits, end, RunTime::ZERO);
         Ok(Self {
-            pacer: RefCell::new(pacer),
+            source: Source::of(plan, scenario, &timetable, share),
             slots,
             in_flight: Cell::new(0),
             queued: Cell::new(false),
             done: Cell::new(false),
+            drain: plan.drain,
         })
     }
 
     /// The next order at `now`; `lease` says whether firing is allowed.
     pub fn next(&self, now: RunTime, lease: bool) -> Order {
-        let gate = Gate { slot: self.in_flight.get() < self.slots, lease };
-        let order = self.pacer.borrow_mut().next(now, gate);
+        let order = match &self.source {
+            Source::Pacer(pacer) => {
+                let gate = Gate { slot: self.in_flight.get() < self.slots, lease };
+                pacer.borrow_mut().next(now, gate)
+            }
+            Source::Crowd(crowd) => crowd.borrow_mut().next(now, lease),
+        };
         match order {
             Order::WaitForSlot => self.queued.set(true),
             Order::Wait(_) | Order::WaitForShare => self.queued.set(false),
@@ -48,6 +60,33 @@ impl Stream {
             Order::Fire(_) | Order::Skip(..) => {}
         }
         order
+    }
+
+    /// Whose the iteration is that was begun last; `None` in an open load.
+    #[must_use]
+    pub fn turn(&self) -> Option<Turn> {
+        if let Source::Crowd(crowd) = &self.source { crowd.borrow().last() } else { None }
+    }
+
+    /// A user's iteration ended; it rests at least for `more`. Returns when the next user is due.
+    pub fn rest(&self, turn: Turn, more: Duration, now: RunTime) -> Option<RunTime> {
+        let Source::Crowd(crowd) = &self.source else { return None };
+        crowd.borrow_mut().done(turn, more, now);
+        crowd.borrow().next_due()
+    }
+
+    /// Accounts for user time: see [`Crowd::account`].
+    pub fn account(&self, now: RunTime, lease: bool, tell: impl FnMut(u64, u64)) {
+        if let Source::Crowd(crowd) = &self.source {
+            crowd.borrow_mut().account(now, lease, tell);
+        }
+    }
+
+    /// How late the generator was with what it released at `now`: an arrival since it was due, a user since it was due
+    /// and free.
+    #[must_use]
+    pub fn lag(&self, due: Due, now: RunTime) -> Duration {
+        now.since(self.turn().map_or(due.at, |turn| due.at.max(turn.free)))
     }
 
     /// A request takes a slot.
@@ -60,7 +99,7 @@ impl Stream {
         self.in_flight.set(self.in_flight.get() - 1);
     }
 
-    /// Requests under way.
+    /// Iterations under way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight.get()
@@ -72,7 +111,7 @@ impl Stream {
         self.queued.get()
     }
 
-    /// Whether every owned arrival is resolved and nothing is under way.
+    /// Whether everything owned is resolved and nothing is under way.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.done.get() && self.in_flight.get() == 0
@@ -81,35 +120,73 @@ impl Stream {
     /// When waiting and unfinished requests are given up.
     #[must_use]
     pub fn give_up(&self) -> RunTime {
-        self.pacer.borrow().give_up()
+        match &self.source {
+            Source::Pacer(pacer) => pacer.borrow().give_up(),
+            Source::Crowd(crowd) => crowd.borrow().end() + self.drain,
+        }
     }
 
     /// Every owned arrival due before it is resolved.
     #[must_use]
     pub fn cursor(&self) -> RunTime {
-        self.pacer.borrow().cursor()
+        match &self.source {
+            Source::Pacer(pacer) => pacer.borrow().cursor(),
+            Source::Crowd(crowd) => crowd.borrow().cursor(),
+        }
     }
 
     /// See [`Pacer::hold`].
     pub fn hold(&self, from: RunTime) -> RunTime {
-        self.pacer.borrow_mut().hold(from)
+        match &self.source {
+            Source::Pacer(pacer) => pacer.borrow_mut().hold(from),
+            Source::Crowd(crowd) => crowd.borrow_mut().hold(from),
+        }
     }
 
     /// See [`Pacer::switch`].
-    pub fn switch(&self, from: RunTime, cursor: Cursor, end: RunTime) {
-        self.pacer.borrow_mut().switch(from, cursor, end);
+    pub fn switch(&self, from: RunTime, lot: Lot, end: RunTime) {
+        match (&self.source, lot) {
+            (Source::Pacer(pacer), Lot::Arrivals(cursor)) => pacer.borrow_mut().switch(from, cursor, end),
+            (Source::Crowd(crowd), Lot::Lanes(lanes)) => crowd.borrow_mut().switch(from, &lanes, end),
+            // Both come from the same timetable, which has one kind of load.
+            _ => {}
+        }
         // More may have come.
         self.done.set(false);
     }
 
     /// Fires nothing more: what waits or is still to come is skipped.
     pub fn abort(&self) {
-        self.pacer.borrow_mut().abort();
+        match &self.source {
+            Source::Pacer(pacer) => pacer.borrow_mut().abort(),
+            Source::Crowd(crowd) => crowd.borrow_mut().abort(),
+        }
     }
 
     /// See [`Pacer::set_quantum`].
-    pub fn set_quantum(&self, quantum: std::time::Duration) {
-        self.pacer.borrow_mut().set_quantum(quantum);
+    pub fn set_quantum(&self, quantum: Duration) {
+        match &self.source {
+            Source::Pacer(pacer) => pacer.borrow_mut().set_quantum(quantum),
+            Source::Crowd(crowd) => crowd.borrow_mut().set_quantum(quantum),
+        }
+    }
+}
+
+impl Source {
+    fn of(plan: &Plan, scenario: &Scenario, timetable: &Timetable, share: &Share) -> Self {
+        if let Some(supply) = timetable.supply() {
+            let random = Random::new(plan.seed, &format!("rests of {}", scenario.name));
+            let rests = Rests { think: scenario.think, pacing: scenario.pacing, random };
+            return Self::Crowd(RefCell::new(Crowd::new(supply.clone(), rests, &share.lanes, share.from)));
+        }
+        let end = timetable.end();
+        let limits = Limits {
+            max_lateness: plan.max_lateness,
+            overload: scenario.overload,
+            give_up: end + plan.drain,
+        };
+        let cursor = timetable.cursor(&share.lanes, share.from);
+        Self::Pacer(RefCell::new(Pacer::new(cursor, limits, end, RunTime::ZERO)))
     }
 }
 

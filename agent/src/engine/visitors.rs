@@ -1,8 +1,8 @@
 //! Who sends: the users of closed loads and the iterations of open ones, and the cookies that they keep.
 
+use crate::engine::ended::Job;
 use common::cookies::{Jar, Place};
-use common::plan::{BaseUrl, Load, Plan, Reuse, Scenario, Scheme};
-use common::script::Identity;
+use common::plan::{BaseUrl, Plan, Reuse, Scenario, Scheme};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -24,36 +24,19 @@ pub(super) struct Visitors {
     jars: RefCell<HashMap<Owner, Jar>>,
 }
 
-/// What differs between the requests of a step.
-pub(super) fn identity(load: &Load, k: u64) -> Identity {
-    match load {
-        Load::Rate(_) => Identity { k, user: 0, iteration: 0 },
-    }
-}
-
 impl Owner {
-    /// Who sends arrival `k`.
-    pub(super) fn of(plan: &Plan, scenario: usize, k: u64) -> Self {
-        let number = if is_closed(&plan.scenarios[scenario].load) {
-            identity(&plan.scenarios[scenario].load, k).user
-        } else {
-            k
-        };
-        Self { scenario, number }
-    }
-}
-
-/// Whether the load has users, who stay from one iteration to the next.
-pub(super) const fn is_closed(load: &Load) -> bool {
-    match load {
-        Load::Rate(_) => false,
+    /// Who sends a request.
+    pub(super) fn of(plan: &Plan, job: &Job) -> Self {
+        let scenario = job.scenario;
+        let is_closed = plan.scenarios[scenario].load.is_closed();
+        Self { scenario, number: if is_closed { u64::from(job.user) } else { job.due.k } }
     }
 }
 
 /// By scenario: whether each iteration is a visitor of its own, with cookies or a connection that go when it ends.
 pub(super) fn visits(plan: &Plan) -> Vec<bool> {
     let is_own = plan.target.connection.reuse == Reuse::PerUser;
-    let visits = |scenario: &Scenario| !is_closed(&scenario.load) && (is_own || scenario.cookies);
+    let visits = |scenario: &Scenario| !scenario.load.is_closed() && (is_own || scenario.cookies);
     plan.scenarios.iter().map(visits).collect()
 }
 
@@ -61,7 +44,7 @@ impl Visitors {
     pub(super) fn new(plan: &Plan) -> Self {
         // A jar that is thrown away with the only answer that filled it is none.
         let keeps = |scenario: &Scenario| {
-            scenario.cookies && (scenario.has_iterations() || is_closed(&scenario.load))
+            scenario.cookies && (scenario.has_iterations() || scenario.load.is_closed())
         };
         Self { keeps: plan.scenarios.iter().map(keeps).collect(), jars: RefCell::default() }
     }

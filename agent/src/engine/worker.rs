@@ -210,25 +210,30 @@ impl Worker {
     }
 
     fn fire(self: &Rc<Self>, scenario: usize, due: Due, now: RunTime, queued: bool) {
-        self.streams[scenario].enter();
+        let stream = &self.streams[scenario];
+        stream.enter();
         let course = &self.courses[scenario];
         let mut job = course.first(scenario, due);
         {
             let mut recorder = self.recorder.borrow_mut();
             if !queued {
-                recorder.released(now.since(due.at));
+                recorder.released(stream.lag(due, now));
             }
-            recorder.started(scenario, course.iteration().unwrap_or(job.series), due);
+            recorder.started(scenario, course.arrivals(&job), due);
         }
-        if course.iteration().is_some() {
-            job.iteration = Some(self.iterations.borrow_mut().begin(Iteration::new(scenario, due)));
+        let turn = stream.turn();
+        if let Some(turn) = turn {
+            (job.user, job.round) = (turn.user, turn.round);
+        }
+        if turn.is_some() || !job.whole {
+            job.iteration = Some(self.iterations.borrow_mut().begin(Iteration::new(scenario, due, turn)));
         }
         self.send(job, now);
     }
 
     /// Hands a request to the client.
     pub(super) fn send(self: &Rc<Self>, job: Job, now: RunTime) {
-        if job.iteration.is_some() {
+        if !job.whole {
             self.recorder.borrow_mut().requested(&job);
         }
         match &self.client {
@@ -240,6 +245,7 @@ impl Worker {
     /// Ends what has waited too long for its answer, or for the end of the run.
     pub(super) fn sweep(self: &Rc<Self>) {
         let now = self.now();
+        self.account(now);
         if let Client::Lean(lean) = &self.client {
             lean.time_out(self, now);
         }
@@ -247,6 +253,16 @@ impl Worker {
             if stream.in_flight() > 0 && now >= stream.give_up() {
                 self.abandon_all(scenario);
             }
+        }
+    }
+
+    /// Tells how long users were active.
+    fn account(&self, now: RunTime) {
+        let lease = self.lease.holds(self.clock.get().local(now));
+        for (stream, course) in self.streams.iter().zip(&self.courses) {
+            stream.account(now, lease, |second, us| {
+                self.recorder.borrow_mut().active(course.carrier(), second, us);
+            });
         }
     }
 
@@ -258,7 +274,7 @@ impl Worker {
     /// From `from` on, these are the arrivals.
     pub(super) fn switch(&self, from: RunTime, parts: Vec<Part>) {
         for (stream, part) in self.streams.iter().zip(parts) {
-            stream.switch(from, part.cursor, part.end);
+            stream.switch(from, part.lot, part.end);
         }
     }
 
@@ -285,6 +301,7 @@ impl Worker {
     /// What was measured since the last time. Looks at its own work: a thread that cannot keep up economises.
     pub(super) fn snapshot(&self) -> Snapshot {
         let (now, cpu) = (clock::now(), clock::thread_cpu());
+        self.account(self.now());
         let measured = self.recorder.borrow_mut().take();
         let mut pace = self.pace.get();
         let cpu_share = (cpu - pace.cpu) as f64 / (now - pace.since).max(1) as f64;

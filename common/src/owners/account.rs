@@ -4,6 +4,7 @@ use crate::arrivals::Timetable;
 use crate::lane::{LANES, lane_of};
 use crate::owners::Owners;
 use crate::share::SessionId;
+use crate::supply::Supply;
 use crate::time::RunTime;
 use std::collections::BTreeMap;
 
@@ -23,10 +24,23 @@ impl Owners {
     /// Whose the arrivals of `timetable` were that are due before `until`.
     ///
     /// Even arrivals are counted by arithmetic: between two changes of ownership in a second every owner has whole
-    /// turns of the ring and a part of one. Poisson arrivals are walked through.
+    /// turns of the ring and a part of one. Poisson arrivals are walked through. Tries are whose lanes' owners they had
+    /// at their start.
     #[must_use]
     pub fn account(&self, timetable: &Timetable, until: RunTime) -> Accounts {
         let mut accounts = Accounts::new();
+        match timetable.supply() {
+            // What users begin is not known ahead: nobody owns it.
+            Some(Supply::Users(_)) => return accounts,
+            Some(Supply::Tries(tries)) => {
+                let lanes = (0..LANES).zip(tries.by_lane()).filter(|_| tries.start < until);
+                lanes.for_each(|(lane, n)| {
+                    add(&mut accounts, self.history.owner(lane, tries.start), tries.start.second(), n);
+                });
+                return accounts;
+            }
+            None => {}
+        }
         if timetable.is_even() {
             self.count_even(timetable, until, &mut accounts)
         } else {

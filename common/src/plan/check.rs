@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::problem::{Fault, quoted};
 use super::{
-    Agents, BaseUrl, HttpVersion, Plan, Scheme, Target, Tls, auth, client, headers, scenario, step, written,
+    Agents, BaseUrl, HttpVersion, Plan, Scheme, Target, Tls, auth, client, headers, phase, scenario, step,
+    written,
 };
 use crate::nearest::nearest;
 use crate::text::Text;
@@ -29,7 +30,9 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     let auth = written_target.and_then(|target| auth::read(target.auth.as_ref(), faults));
     let target = written_target.and_then(|written| target(written, faults));
     // A broken target must not hide what is wrong in the scenarios.
+    let phases = phase::phases(written.phase.as_deref().unwrap_or_default(), faults);
     let inherited = step::Inherited {
+        phases: phases.as_deref(),
         timeout: target.as_ref().map_or(DEFAULT_TIMEOUT, |target| target.timeout),
         headers: target.as_ref().map_or(&[], |target| &target.headers),
         auth: auth.as_ref(),
@@ -59,6 +62,7 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
         seed: written.seed.unwrap_or_default(),
         drain: drain?,
         max_lateness: max_lateness?,
+        phases: phases.unwrap_or_default(),
         target: target?,
         agents: Agents {
             expect: agents.and_then(|agents| agents.expect),

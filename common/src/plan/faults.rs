@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::problem::Fault;
 use super::shape::MOST_FAULTS;
 use crate::text::Text;
+use crate::think::Think;
 
 /// The problems found so far, up to [`MOST_FAULTS`].
 #[derive(Default)]
@@ -43,6 +44,12 @@ impl Faults {
     ) -> Option<Duration> {
         let Some(written) = written else { return Some(default) };
         self.take(key, written.span(), read_duration(written.get_ref(), most))
+    }
+
+    /// A time or a distribution of times.
+    pub(super) fn think(&mut self, written: &Spanned<String>) -> Option<Think> {
+        let read = written.get_ref().parse::<Think>().map_err(|error| (error.to_string(), error.remedy()));
+        self.take("think", written.span(), read)
     }
 
     /// A text that may hold templates and references to secrets, where this version knows them.

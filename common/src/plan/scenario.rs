@@ -1,15 +1,18 @@
 //! Scenarios: their names, loads and steps, from written to valid.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::Spanned;
 
-use super::faults::Faults;
+use super::faults::{Faults, LONGEST_WAIT};
+use super::load::load;
+use super::phase;
 use super::problem::quoted;
 use super::step::{Inherited, step};
-use super::{Load, Pick, RateLoad, Scenario, Stage, Step, written};
-use crate::rate::Rate;
+use super::{Load, Pick, Scenario, Step, written};
+use crate::think::Think;
 
 /// All scenarios, or `None` when one of them is not valid.
 pub(super) fn scenarios(
@@ -21,23 +24,28 @@ pub(super) fn scenarios(
     let scenarios: Vec<Option<Scenario>> = written
         .iter()
         .map(|written| {
-            let written = written.get_ref();
-            if let Some(name) = &written.name
+            if let Some(name) = &written.get_ref().name
                 && !names.insert(name.get_ref().as_str())
             {
                 let message = format!("a second scenario named {}", quoted(name.get_ref()));
                 faults.add(name.span(), message, "names are unique: thresholds and reports refer to them");
             }
-            scenario(written, inherited, faults)
+            scenario(written.get_ref(), inherited, faults)
         })
         .collect();
     scenarios.into_iter().collect()
 }
 
 fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut Faults) -> Option<Scenario> {
-    let name =
-        written.name.as_ref().and_then(|name| faults.take("name", name.span(), dottable(name.get_ref())));
-    let load = written.load.as_ref().and_then(|written| load(written, faults));
+    let name = written
+        .name
+        .as_ref()
+        .and_then(|name| faults.take("name", name.span(), dottable("scenario", name.get_ref())));
+    let window = phase::window(written, inherited.phases, faults);
+    let length = window.and_then(|window| window.length);
+    let load = written.load.as_ref().and_then(|own| load(own, (load_span(written, own), length), faults));
+    let load = load.and_then(|load| phase::fitting(load, window.unwrap_or_default(), written, faults));
+    let (think, pacing) = rests(written, load.as_ref(), faults);
     let written_steps = written.step.as_deref().unwrap_or_default();
     let steps: Vec<Option<Step>> =
         written_steps.iter().map(|written| step(written.get_ref(), inherited, faults)).collect();
@@ -50,7 +58,11 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
     }
     Some(Scenario {
         name: name?,
+        start: window?.start,
         load: load?,
+        think,
+        pacing,
+        on_error: written.on_error.unwrap_or_default(),
         max_in_flight: written.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT),
         overload: written.overload.unwrap_or_default(),
         steps: steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?,
@@ -59,67 +71,59 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
     })
 }
 
+/// Where a load is written: up to the steps behind it, because its own span may be its key's alone, and a problem within
+/// it makes that it is missing no problem.
+fn load_span(written: &written::Scenario, load: &Spanned<written::Load>) -> Range<usize> {
+    let own = load.span();
+    let steps = written.step.iter().flatten().map(|step| step.span().start);
+    let end = steps.filter(|start| *start > own.end).min();
+    own.start..end.unwrap_or(own.end)
+}
+
+/// How users rest between two iterations.
+fn rests(
+    written: &written::Scenario,
+    load: Option<&Load>,
+    faults: &mut Faults,
+) -> (Option<Think>, Option<Duration>) {
+    let think = written.think.as_ref().and_then(|written| faults.think(written));
+    let pacing = written.pacing.as_ref();
+    let pacing_read =
+        pacing.and_then(|own| faults.duration("pacing", Some(own), Duration::ZERO, LONGEST_WAIT));
+    if let (Some(_), Some(pacing)) = (&written.think, pacing) {
+        let help =
+            "keep `pacing` for a steady beat, `think` for rests; steps may have a `think` of their own";
+        faults.add(pacing.span(), "`think` and `pacing` at once", help);
+    }
+    let open = load.is_some_and(|load| !load.is_closed());
+    for (key, written) in [("think", &written.think), ("pacing", &written.pacing)] {
+        if let Some(written) = written.as_ref().filter(|_| open) {
+            let message = format!("`{key}` means nothing where arrivals come by themselves");
+            faults.add(written.span(), message, "leave it out, or write load.users or load.tries");
+        }
+    }
+    let closed = load.is_some_and(Load::is_closed);
+    if let (Some(name), true) = (&written.name, closed && written.max_in_flight.is_some()) {
+        let help = "leave it out: every user has one iteration under way";
+        faults.add(name.span(), "`max_in_flight` means nothing to users", help);
+    }
+    if let (Some(name), true) = (&written.name, closed && written.overload.is_some()) {
+        let help = "leave it out: every user has one iteration under way";
+        faults.add(name.span(), "`overload` means nothing to users", help);
+    }
+    (think, pacing_read)
+}
+
 /// A name that can stand in a dotted metric.
-fn dottable(name: &str) -> Result<String, (&'static str, &'static str)> {
+pub(super) fn dottable(what: &str, name: &str) -> Result<String, (String, &'static str)> {
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_legal) {
         Ok(name.to_owned())
     } else {
-        Err(("not a scenario's name", "1 to 64 letters A-Z a-z, digits, `_` and `-`"))
-    }
-}
-
-fn load(written: &written::Load, faults: &mut Faults) -> Option<Load> {
-    let list = written.rate.as_ref()?;
-    let stages: Vec<Option<Stage>> = list.get_ref().iter().map(|written| stage(written, faults)).collect();
-    let stages = stages.into_iter().collect::<Option<Vec<_>>>().filter(|stages| !stages.is_empty())?;
-    // Each stage is bounded and the text is, so that the sum cannot overflow.
-    let total: Duration = stages.iter().map(|stage| stage.duration).sum();
-    if total > LONGEST_RUN {
-        faults.add(list.span(), "the stages last longer than 30 days together", "at most 30days for a run");
-        return None;
-    }
-    if stages.iter().all(|stage| stage.from == Rate::ZERO && stage.to == Rate::ZERO) {
-        faults.add(list.span(), "a load without a single arrival", "at least one rate above 0/s");
-        return None;
-    }
-    Some(Load::Rate(RateLoad { stages, arrivals: written.arrivals.unwrap_or_default() }))
-}
-
-fn stage(written: &Spanned<written::Stage>, faults: &mut Faults) -> Option<Stage> {
-    let stage = written.get_ref();
-    let mut rate = |key: &str, written: &Option<Spanned<String>>| {
-        let written = written.as_ref()?;
-        let read = written.get_ref().parse::<Rate>().map_err(|error| (error.to_string(), error.remedy()));
-        faults.take(key, written.span(), read)
-    };
-    let (at, from, to) = (rate("at", &stage.at), rate("from", &stage.from), rate("to", &stage.to));
-    let most = if stage.at.is_some() { LONGEST_RUN } else { LONGEST_RAMP };
-    let duration = stage.duration.as_ref();
-    let duration = duration.and_then(|written| faults.duration("for", Some(written), Duration::ZERO, most));
-    match (&stage.at, &stage.from, &stage.to) {
-        (Some(_), None, None) => Some(Stage { from: at?, to: at?, duration: duration? }),
-        (None, Some(_), Some(_)) => Some(Stage { from: from?, to: to?, duration: duration? }),
-        (Some(_), Some(other), _) | (Some(_), None, Some(other)) => {
-            faults.add(other.span(), "a stage with `at` and a ramp at once", STAGE_FORMS);
-            None
-        }
-        (None, Some(half), None) | (None, None, Some(half)) => {
-            faults.add(half.span(), "half a ramp", STAGE_FORMS);
-            None
-        }
-        (None, None, None) => {
-            faults.add(written.span(), "a stage without a rate", STAGE_FORMS);
-            None
-        }
+        Err((format!("not a {what}'s name"), "1 to 64 letters A-Z a-z, digits, `_` and `-`"))
     }
 }
 
 const DEFAULT_MAX_IN_FLIGHT: u32 = 2_000;
 /// Characters of a scenario's name.
 const LONGEST_NAME: usize = 64;
-/// The schedule's arithmetic is proven for ramps up to here.
-const LONGEST_RAMP: Duration = Duration::from_secs(24 * 3_600);
-const LONGEST_RUN: Duration = Duration::from_secs(30 * 24 * 3_600);
-const STAGE_FORMS: &str =
-    "write { at = \"200/s\", for = \"1m\" } or { from = \"0/s\", to = \"200/s\", for = \"1m\" }";

@@ -262,17 +262,7 @@ fn inline(example: &Value) -> String {
 }
 
 /// Keys of later versions, and the required key whose place they take.
-const NOT_YET: &[(&str, &str)] = &[
-    ("phase", ""),
-    ("data", ""),
-    ("scenario.phases", ""),
-    ("scenario.think", ""),
-    ("scenario.load.users", "rate"),
-    ("scenario.load.tries", "rate"),
-    ("scenario.load.replay", "rate"),
-    ("scenario.step.think", ""),
-    ("threshold.window", ""),
-    ("threshold.abort", ""),
-];
+const NOT_YET: &[(&str, &str)] =
+    &[("data", ""), ("scenario.load.replay", "rate"), ("threshold.window", ""), ("threshold.abort", "")];
 /// Faults that are collected; a text with more of them is no plan with slips.
 pub(super) const MOST_FAULTS: usize = 300;

@@ -7,16 +7,18 @@ use toml::Spanned;
 use super::auth::Auth;
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::url::is_path;
-use super::{Step, answer, auth, body, headers, written};
+use super::{Phase, Step, answer, auth, body, headers, written};
 use crate::path_template::path_template;
 use crate::text::{Piece, Text};
 
-/// What every step takes over from the target.
+/// What scenarios and their steps take over from the rest of the plan.
 pub(super) struct Inherited<'a> {
     pub(super) timeout: Duration,
     pub(super) headers: &'a [(String, Text)],
     pub(super) auth: Option<&'a Auth>,
     pub(super) redirects: u32,
+    /// The plan's phases, when they are valid.
+    pub(super) phases: Option<&'a [Phase]>,
 }
 
 pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &mut Faults) -> Option<Step> {
@@ -29,6 +31,7 @@ pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &
     let query = fields("query", written.query.as_ref(), faults);
     let own_headers = headers::read(written.headers.as_ref(), faults);
     let timeout = faults.duration("timeout", written.timeout.as_ref(), inherited.timeout, LONGEST_WAIT);
+    let think = written.think.as_ref().and_then(|written| faults.think(written));
     let body = body::read(written, method, faults);
     let auth = auth::read(written.auth.as_ref(), faults);
     let (headers, basic) = authorized(headers::merge(inherited.headers, own_headers), &auth, inherited.auth);
@@ -47,6 +50,7 @@ pub(super) fn step(written: &written::Step, inherited: &Inherited<'_>, faults: &
         basic,
         redirects: written.redirects.unwrap_or(inherited.redirects),
         timeout: timeout?,
+        think,
     })
 }
 

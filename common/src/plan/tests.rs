@@ -31,12 +31,12 @@ fn the_quickstart_reads_as_it_is_meant() {
     assert_eq!(plan.drain, Duration::from_secs(7), "the timeout and 2s");
     assert_eq!(plan.target.base_url.to_string(), "http://127.0.0.1:8080");
     let [browse, index] = &plan.scenarios[..] else { panic!("two scenarios") };
-    let Load::Rate(load) = &browse.load;
+    let Load::Rate(load) = &browse.load else { panic!("a rate") };
     let rate = |text: &str| text.parse::<Rate>().unwrap();
     let ramp = Stage { from: Rate::ZERO, to: rate("400/s"), duration: Duration::from_secs(5) };
     let hold = Stage { from: rate("400/s"), to: rate("400/s"), duration: Duration::from_secs(15) };
     assert_eq!(load.stages, [ramp, hold]);
-    let Load::Rate(load) = &index.load;
+    let Load::Rate(load) = &index.load else { panic!("a rate") };
     assert_eq!(load.arrivals, Arrivals::Poisson);
     let step = &index.steps[0];
     assert_eq!((step.method, step.expect.status.as_slice()), (Method::Post, &[201][..]));
@@ -185,16 +185,13 @@ fn slipped(slip: &str) -> String {
     match place {
         "top" => smallest(written, ""),
         "target" => smallest("", "").replace("[[scenario]]", &format!("{written}\n[[scenario]]")),
-        "scenario" => {
-            let plan = smallest("", "");
-            let plan = if written.contains("users") {
-                plan.replace(ONE_STAGE, "load.arrivals = \"even\"")
-            } else {
-                plan
-            };
-            plan.replace("[[scenario.step]]", &format!("{written}\n[[scenario.step]]"))
-        }
+        "scenario" => smallest("", "").replace("[[scenario.step]]", &format!("{written}\n[[scenario.step]]")),
         "rate" => smallest("", "").replace(ONE_STAGE, &format!("load.rate = {written}")),
+        "load" => smallest("", "").replace(ONE_STAGE, &format!("load = {written}")),
+        "closed" => {
+            let users = "load.users = [{ at = 1, for = \"1s\" }]";
+            smallest("", "").replace(ONE_STAGE, &format!("{users}\n{written}"))
+        }
         "step" => smallest("", written),
         "limit" => {
             let (metric, limit) = written.split_once(' ').unwrap();
@@ -214,6 +211,34 @@ fn one_slip_makes_one_problem_with_its_remedy() {
         assert!(problem.message.contains(message), "{slip}:\n{problems}");
         assert!(problem.help.contains(remedy), "{slip}:\n{problems}");
     }
+}
+
+#[test]
+fn a_load_belongs_to_its_phases() {
+    let text = |scenario: &str| {
+        let phases =
+            "[[phase]]\nname = \"idle\"\nfor = \"10s\"\n[[phase]]\nname = \"stress\"\nfor = \"5s\"\n";
+        smallest("", "").replace("[[scenario]]", &format!("{phases}[[scenario]]\n{scenario}"))
+    };
+    let plan = parse(&text("phases = [\"stress\"]"));
+    assert_eq!(
+        (plan.scenarios[0].start, plan.duration()),
+        (Duration::from_secs(10), Duration::from_secs(11))
+    );
+    assert_eq!(plan.phases[1].start, Duration::from_secs(10));
+    assert_eq!(parse(&text("phases = [\"idle\", \"stress\"]")).scenarios[0].start, Duration::ZERO);
+    for (scenario, message) in [
+        ("phases = [\"stress\", \"idle\"]", "the phases do not follow each other"),
+        ("phases = [\"stres\"]", "no phase is named `stres`"),
+        ("phases = [\"stress\"]\nstart = \"1s\"", "`start` and `phases` at once"),
+    ] {
+        let problems = Plan::parse("p", &text(scenario)).unwrap_err();
+        assert_eq!(problems.list[0].message, message);
+    }
+    let long = text("phases = [\"stress\"]").replace("for = \"1s\"", "for = \"6s\"");
+    assert_eq!(Plan::parse("p", &long).unwrap_err().list[0].message, "the load lasts 6s, its phases 5s");
+    let tries = text("phases = [\"stress\"]").replace(ONE_STAGE, "load.tries = { count = 1, users = 1 }");
+    assert_eq!(parse(&tries).duration(), Duration::from_secs(15), "tries have until the end of their phases");
 }
 
 #[test]

@@ -16,7 +16,7 @@ mod client;
 pub(super) use answer::{Expect, Extract, Extracts};
 pub(super) use client::{Auth, Basic, Connection};
 
-use super::{Arrivals, HttpVersion, Method, OnLoss, Overload, Pacing, Pick};
+use super::{Arrivals, HttpVersion, Method, OnError, OnLoss, Overload, Pacing, Pick};
 
 /// Header names and values.
 pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -41,6 +41,9 @@ pub(super) struct Plan {
     /// An arrival that could not be started within this time after it was due is skipped and counted.
     #[schemars(with = "Option<String>", extend("default" = "1s"))]
     pub(super) max_lateness: Option<Spanned<String>>,
+    /// Time windows that are reported on their own, one after the other.
+    #[schemars(with = "Option<Vec<Phase>>", length(max = 100))]
+    pub(super) phase: Option<Vec<Spanned<Phase>>>,
     #[schemars(required)]
     pub(super) target: Option<Target>,
     pub(super) agents: Option<Agents>,
@@ -121,6 +124,19 @@ pub(super) struct Agents {
     pub(super) lease_ttl: Option<Spanned<String>>,
 }
 
+/// A named time window of the run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Phase {
+    /// Unique in the plan; letters, digits, `_` and `-`.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["stress"]))]
+    pub(super) name: Option<Spanned<String>>,
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    #[schemars(required, with = "Option<String>", extend("examples" = ["10m"]))]
+    pub(super) duration: Option<Spanned<String>>,
+}
+
 /// A stream of work.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -128,8 +144,23 @@ pub(super) struct Scenario {
     /// Unique in the plan; letters, digits, `_` and `-`.
     #[schemars(required, with = "Option<String>", extend("examples" = ["browse"]))]
     pub(super) name: Option<Spanned<String>>,
-    #[schemars(required)]
-    pub(super) load: Option<Load>,
+    #[schemars(required, with = "Option<Load>")]
+    pub(super) load: Option<Spanned<Load>>,
+    /// How long after the run's beginning the load begins.
+    #[schemars(with = "Option<String>", extend("examples" = ["30s"]))]
+    pub(super) start: Option<Spanned<String>>,
+    /// The phases in which the load is on: it begins with the first of them and ends with the last at the latest.
+    #[schemars(with = "Option<Vec<String>>", length(min = 1, max = 100), extend("examples" = [["stress"]]))]
+    pub(super) phases: Option<Spanned<Vec<Spanned<String>>>>,
+    /// How long a user rests between two iterations: a time, a range or a distribution.
+    #[schemars(with = "Option<String>", extend("examples" = ["500ms..1500ms"]))]
+    pub(super) think: Option<Spanned<String>>,
+    /// A user begins an iteration every so often; a late one begins at once and counts from when it was due.
+    #[schemars(with = "Option<String>", extend("examples" = ["1s"]))]
+    pub(super) pacing: Option<Spanned<String>>,
+    /// What a failed step does to its iteration.
+    #[schemars(extend("default" = "continue"))]
+    pub(super) on_error: Option<OnError>,
     /// Iterations under way at one time, per agent; what comes on top waits or is skipped, see `overload`.
     #[schemars(range(min = 1, max = 100_000), extend("default" = 2000))]
     pub(super) max_in_flight: Option<u32>,
@@ -152,12 +183,52 @@ pub(super) struct Scenario {
 #[serde(deny_unknown_fields)]
 pub(super) struct Load {
     /// Arrivals per second, stage by stage, however slowly the target answers.
-    #[schemars(required, with = "Option<Vec<Stage>>", length(min = 1, max = 10_000))]
+    #[schemars(with = "Option<Vec<Stage>>", length(min = 1, max = 10_000))]
     #[schemars(extend("examples" = [[{"at": "50/s", "for": "20s"}]]))]
     pub(super) rate: Option<Spanned<Vec<Spanned<Stage>>>>,
     /// How arrivals are spread within the rate.
     #[schemars(extend("default" = "even"))]
     pub(super) arrivals: Option<Arrivals>,
+    /// How many users there are, piece by piece; each begins its next iteration when it has its answers.
+    #[schemars(with = "Option<Vec<Swell>>", length(min = 1, max = 1_000))]
+    #[schemars(extend("examples" = [[{"to": 5, "for": "10s"}, {"at": 5, "for": "1m"}]]))]
+    pub(super) users: Option<Spanned<Vec<Spanned<Swell>>>>,
+    #[schemars(with = "Option<Tries>")]
+    pub(super) tries: Option<Spanned<Tries>>,
+}
+
+/// A piece of a curve of users: a line with `to`, a step with `at`, or users who come at a rate with `at` and `spawn`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Swell {
+    /// Users from the piece's beginning on, or as soon as they are spawned.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 1_048_576), extend("examples" = [100]))]
+    pub(super) at: Option<Spanned<u32>>,
+    /// Users at the end of a line.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 1_048_576), extend("examples" = [100]))]
+    pub(super) to: Option<Spanned<u32>>,
+    /// How fast users come or go.
+    #[schemars(with = "Option<String>", extend("examples" = ["10/s"]))]
+    pub(super) spawn: Option<Spanned<String>>,
+    /// How long the piece lasts.
+    #[serde(rename = "for")]
+    #[schemars(required, with = "Option<String>", extend("examples" = ["1m"]))]
+    pub(super) duration: Option<Spanned<String>>,
+}
+
+/// A number of iterations, done by some users together; the load ends when they are done.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tries {
+    /// How many iterations.
+    #[schemars(required, range(min = 1, max = 1_000_000_000_000u64), extend("examples" = [2000]))]
+    pub(super) count: Option<u64>,
+    /// How many users do them together.
+    #[schemars(required, range(min = 1, max = 1_048_576), extend("examples" = [10]))]
+    pub(super) users: Option<u32>,
+    /// What was not begun within this time is skipped. Default: the end of the scenario's phases, or 1h.
+    #[schemars(with = "Option<String>", extend("examples" = ["1h"]))]
+    pub(super) within: Option<Spanned<String>>,
 }
 
 /// A piece of a load: a hold with `at`, or a ramp with `from` and `to`.
@@ -223,6 +294,9 @@ pub(super) struct Step {
     /// From the first byte sent to the last byte received. Default: the target's.
     #[schemars(with = "Option<String>", extend("examples" = ["30s"]))]
     pub(super) timeout: Option<Spanned<String>>,
+    /// How long the user rests after the step: a time, a range or a distribution.
+    #[schemars(with = "Option<String>", extend("examples" = ["1s"]))]
+    pub(super) think: Option<Spanned<String>>,
 }
 
 /// A rule over a measured value.

@@ -23,6 +23,8 @@ impl Delivery {
                 overload: sum(|entry| entry.skipped.overload),
                 no_lease: sum(|entry| entry.skipped.no_lease),
                 stopped: sum(|entry| entry.skipped.stopped),
+                no_data: sum(|entry| entry.skipped.no_data),
+                time_up: sum(|entry| entry.skipped.time_up),
                 unowned: sum(|entry| entry.skipped.unowned),
             },
         }
@@ -57,8 +59,13 @@ impl Delivery {
         if !is_limited {
             return None;
         }
-        let Skipped { late, overload, .. } = self.skipped;
-        let (n, cause) = if overload >= late {
+        let Skipped { late, overload, time_up, .. } = self.skipped;
+        let (n, cause) = if time_up >= overload.max(late) {
+            (
+                time_up,
+                "were not begun in time: write a longer `within` or more users, or the target is too slow",
+            )
+        } else if overload >= late {
             (overload, "found no free slot: raise max_in_flight, or the target is slower than the asked rate")
         } else {
             (late, "were too late: add agents or give them more processor time")

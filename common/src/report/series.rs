@@ -57,14 +57,21 @@ pub struct SeriesRow {
     pub bytes_out: u64,
 }
 
+impl SeriesKind {
+    /// What the series at this place counts.
+    #[must_use]
+    pub const fn of(place: Place) -> Self {
+        if place.counts_requests() { Self::Requests } else { Self::Iterations }
+    }
+}
+
 impl SeriesRow {
     /// The row of the series at this place of the plan.
     pub(super) fn of(plan: &Plan, place: Place, series: &Series) -> Self {
-        let kind = if place.counts_requests() { SeriesKind::Requests } else { SeriesKind::Iterations };
         Self {
             scenario: plan.scenarios[place.scenario].name.clone(),
             step: place.name(plan).to_owned(),
-            kind,
+            kind: SeriesKind::of(place),
             requests: series.requests(),
             errors: series.errors(),
             status: series.status.clone(),

@@ -24,6 +24,9 @@ pub struct Summary {
     pub stddev: f64,
     /// The most frequent value: the highest of the fullest bucket.
     pub mode: u64,
+    /// How many values that bucket holds: the mode lies in the last so many up to `mode`.
+    #[serde(default)]
+    pub mode_width: u64,
     /// The median.
     pub p50: u64,
     /// The 90th percentile.
@@ -65,6 +68,7 @@ impl Summary {
             mean: histogram.mean(),
             stddev: histogram.stddev(),
             mode: histogram.mode().map_or(0, |(_, highest)| highest),
+            mode_width: histogram.mode().map_or(0, |(lowest, highest)| highest - lowest + 1),
             p50: histogram.quantile(0.5),
             p90: histogram.quantile(0.9),
             p95: histogram.quantile(0.95),

@@ -112,6 +112,7 @@ fn plan(thresholds: &[(&str, &str)]) -> Plan {
     let mut scenario = fixture::scenario(&[(10, 10, 10)], Arrivals::Even);
     scenario.name = "browse".into();
     Plan {
+        phases: vec![],
         name: "shop".into(),
         seed: 42,
         drain: second,
@@ -237,7 +238,7 @@ fn the_keys_of_the_json_are_a_contract() {
     });
     let mut keys = BTreeSet::new();
     walk("", &serde_json::to_value(&report).unwrap(), &mut keys);
-    let summary = "count,hdr,max,mean,min,mode,overflow,p50,p90,p95,p99,p99_9,stddev";
+    let summary = "count,hdr,max,mean,min,mode,mode_width,overflow,p50,p90,p95,p99,p99_9,stddev";
     let series = ["connect_time", "response_time", "send_lag", "service_time", "size", "ttfb"]
         .map(|time| format!("series[].{time}.{{{summary}}}"));
     let expected = [
@@ -246,9 +247,10 @@ fn the_keys_of_the_json_are_a_contract() {
         "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,owned,release_lag,send_lag,skipped,start_skew_us,started,unknown}",
         "faults[].{agent,from_s,kind,missing,text,unknown,until_s}",
         "imbalances.{browse}",
-        "ledger.browse.skipped.{late,no_lease,overload,stopped,unowned}",
+        "ledger.browse.skipped.{late,no_data,no_lease,overload,stopped,time_up,unowned}",
         "ledger.browse.{abandoned,finished,planned,skipped,started,unended,unknown}",
         "ledger.{browse}",
+        "loads[].{kind,model,pacing_s,scenario,start_s,think,user_time_active_s,user_time_asked_s,users}",
         "run.{client,duration_s,id,name,partial,seed,started_at}",
         "series[].generator_faults.{no_port}",
         "series[].outcomes.{ok}",
@@ -256,9 +258,9 @@ fn the_keys_of_the_json_are_a_contract() {
         "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,kind,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
         "shortfalls[].{agent,planned,started,t_s,width_s}",
         "thresholds[].{holds,limit,metric,unit,value}",
-        "timeline[].{errors,fault,p50,p99,planned,scenario,started,t_s,width_s}",
+        "timeline[].{errors,fault,p50,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
         "verdict.{reasons,result}",
-        "{agents,faults,imbalances,ledger,run,series,shortfalls,thresholds,timeline,verdict,warnings}",
+        "{agents,faults,imbalances,ledger,loads,phases,run,series,shortfalls,thresholds,timeline,verdict,warnings}",
     ];
     let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
     assert_eq!(keys, expected);

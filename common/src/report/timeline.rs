@@ -1,12 +1,13 @@
 //! The run over time: planned beside what became of it, by due time.
 
 use crate::report::Evidence;
+use crate::report::load::UserTime;
 use crate::series::series_of;
 use crate::timeline::{BUCKETS_MAX, Bucket, Timeline};
 use serde::{Deserialize, Serialize};
 
 /// A stretch of the run in one scenario, by due time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimelineRow {
     /// Where it begins, in seconds since run time zero.
     pub t_s: u64,
@@ -24,6 +25,12 @@ pub struct TimelineRow {
     pub p50: Option<u64>,
     /// 99th percentile of the response time in microseconds; `None` without an answer.
     pub p99: Option<u64>,
+    /// Users that a curve asked for, on average; `None` without a curve.
+    #[serde(default)]
+    pub users_asked: Option<f64>,
+    /// Users that were there, on average.
+    #[serde(default)]
+    pub users_active: Option<f64>,
     /// Whether it lies under a fault.
     #[serde(default)]
     pub fault: bool,
@@ -34,7 +41,16 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Vec<TimelineRow> {
     let scenarios = evidence.plan.scenarios.iter().enumerate();
     let rows = scenarios.flat_map(|(number, scenario)| {
         let planned = evidence.planned_timeline.get(number).map_or(&[][..], Vec::as_slice);
-        of_scenario(&scenario.name, planned, &measured(evidence, number, planned.len()))
+        let mut rows = of_scenario(&scenario.name, planned, &measured(evidence, number, planned.len()));
+        if let Some(time) = UserTime::of(evidence, number) {
+            for row in &mut rows {
+                row.users_asked = Some(time.asked_in(row.t_s, row.width_s));
+                row.users_active.get_or_insert(0.0);
+            }
+        } else {
+            rows.iter_mut().for_each(|row| row.users_active = None);
+        }
+        rows
     });
     let mut rows: Vec<TimelineRow> = rows.collect();
     for row in &mut rows {
@@ -51,6 +67,7 @@ fn measured(evidence: &Evidence<'_>, scenario: usize, seconds: usize) -> Timelin
     for (place, series) in places.filter(|(place, _)| place.scenario == scenario) {
         for (start, bucket) in series.timeline.iter() {
             let mut part = if place.counts_requests() { bucket.clone() } else { Bucket::default() };
+            part.user_us = bucket.user_us;
             part.started = if place.counts_arrivals { bucket.started } else { 0 };
             // Sums that would not fit were refused when they came in.
             whole.add(start, series.timeline.width_s(), &part).unwrap_or_default();
@@ -72,6 +89,8 @@ fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<Timeline
         errors: 0,
         p50: None,
         p99: None,
+        users_asked: None,
+        users_active: None,
         fault: false,
     };
     for (place, seconds) in planned.chunks(usize::try_from(width_s).unwrap_or(usize::MAX)).enumerate() {
@@ -85,6 +104,7 @@ fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<Timeline
         }
         let row = &mut rows[place];
         (row.started, row.errors) = (bucket.started, bucket.errors);
+        row.users_active = Some(bucket.user_us as f64 / 1e6 / width_s as f64);
         let times = Some(&bucket.response_time).filter(|times| !times.is_empty());
         row.p50 = times.map(|times| times.quantile(0.5));
         row.p99 = times.map(|times| times.quantile(0.99));

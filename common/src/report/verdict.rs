@@ -5,6 +5,7 @@ use crate::measured::Series;
 use crate::outcome::Outcome;
 use crate::report::books::Books;
 use crate::report::delivery::Delivery;
+use crate::report::load;
 use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow, Unit};
 use crate::run::Ending;
 use crate::series::series_of;
@@ -74,6 +75,7 @@ pub(super) fn judge(
         findings.extend(reasons.map(|reason| (Judgment::Degraded, reason)));
     }
     findings.extend(delivery.limit().map(|reason| (Judgment::GeneratorLimited, reason)));
+    findings.extend(load::missing(evidence));
     findings.extend(slow_agents(evidence));
     findings.extend(own_faults(evidence).map(|reason| (Judgment::GeneratorLimited, reason)));
     findings.sort_by_key(|(judgment, _)| std::cmp::Reverse(*judgment));

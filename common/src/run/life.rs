@@ -189,7 +189,11 @@ impl Run {
     /// Closes when everybody is through, and who is missing was waited for long enough.
     pub(super) fn close_if_done(&mut self, now: Now) -> Vec<Order> {
         let load_over = match self.state {
-            State::Running => self.zero_at.is_some_and(|zero| now > zero) && self.run_time(now) >= self.end,
+            State::Running => {
+                let is_due = self.zero_at.is_some_and(|zero| now > zero) && self.run_time(now) >= self.end;
+                // Agents are through before the end when nothing can be left for anybody: all tries are done.
+                is_due || self.members.values().any(Member::is_through)
+            }
             State::Draining => true,
             State::Gathering | State::Preparing | State::Over => false,
         };

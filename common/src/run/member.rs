@@ -42,6 +42,11 @@ enum Leaving {
 }
 
 impl Member {
+    /// Whether it did all of its part and did not leave before.
+    pub(super) fn is_through(&self) -> bool {
+        self.standing == Standing::Finished && self.leaving.is_none()
+    }
+
     pub(super) fn new(name: String, claim: Claim, standing: Standing, now: Now) -> Self {
         Self {
             name,

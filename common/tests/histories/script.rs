@@ -4,7 +4,9 @@ use crate::chance::Chance;
 use crate::clock::{Clock, MS, Real, SECOND};
 use common::arrivals::Timetable;
 use common::owners::Claim;
-use common::plan::{Arrivals, Body, Expect, Load, Method, Overload, Pick, RateLoad, Scenario, Stage, Step};
+use common::plan::{
+    Arrivals, Body, Expect, Load, Method, OnError, Overload, Pick, RateLoad, Scenario, Stage, Step,
+};
 use common::rate::Rate;
 use common::run::{OnLoss, Timers};
 use common::text::Text;
@@ -194,6 +196,10 @@ fn scenarios(chance: &mut Chance, seconds: u64) -> Vec<Scenario> {
             steps: vec![step()],
             pick: Pick::Sequence,
             cookies: false,
+            start: Duration::ZERO,
+            think: None,
+            pacing: None,
+            on_error: OnError::Continue,
         }
     };
     (0..chance.between(1, 3)).map(|n| one(n, chance)).collect()
@@ -213,6 +219,7 @@ fn step() -> Step {
         basic: false,
         redirects: 0,
         timeout: Duration::from_secs(1),
+        think: None,
     }
 }
 

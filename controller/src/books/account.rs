@@ -7,7 +7,6 @@ use common::measured::Tally;
 use common::owners::Accounts;
 use common::report::AgentEvidence;
 use common::run::SessionId;
-use common::series::Place;
 use common::time::RunTime;
 use proto::v1;
 
@@ -17,7 +16,7 @@ pub(super) struct Account {
     pub(super) name: String,
     pub(super) instance: String,
     pub(super) inbox: Inbox,
-    /// Arrivals by due second, over all scenarios.
+    /// Arrivals by due second, over all scenarios whose arrivals are planned.
     pub(super) started: Counts,
     /// Everything of its own that is due before is accounted for.
     pub(super) resolved: RunTime,
@@ -65,14 +64,13 @@ impl Account {
     pub(super) fn add(
         &mut self,
         delta: &Delta,
-        places: &[Place],
+        ahead: &[bool],
         message: &v1::Delta,
     ) -> Result<(), HistogramError> {
         for series in &message.series {
             proto::delta::read_histogram(&mut self.send_lag, series.send_lag.as_ref())?;
-            let place = places.get(series.series as usize);
-            let arrivals = place.is_some_and(|place| place.counts_arrivals);
-            for bucket in series.buckets.iter().filter(|_| arrivals) {
+            let ahead = ahead.get(series.series as usize).copied().unwrap_or(false);
+            for bucket in series.buckets.iter().filter(|_| ahead) {
                 self.started.add(bucket.start_s, bucket.width_s, bucket.started);
             }
         }

@@ -99,6 +99,9 @@ impl<W: Watcher> Coordinator<W> {
             let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
             format!("there is no scenario {name:?}; there are: {}", names.join(", "))
         })?;
+        if scenarios[number].load.is_closed() {
+            return Err(format!("{name} has users, not a rate: its users cannot be changed while it runs"));
+        }
         if self.run.state() != State::Running || self.zero_at.is_none() {
             return Err("the load is not on: its rate can be changed while it runs".into());
         }

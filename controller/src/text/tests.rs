@@ -47,6 +47,8 @@ pub(crate) fn report() -> Report {
         errors: 1,
         p50,
         p99: p50.map(|us: u64| us * 9),
+        users_asked: None,
+        users_active: None,
         fault: t_s == 1,
     };
     Report {
@@ -68,6 +70,8 @@ pub(crate) fn report() -> Report {
         imbalances: BTreeMap::new(),
         faults: vec![],
         shortfalls: vec![],
+        loads: vec![],
+        phases: vec![],
         series: vec![series],
         timeline: vec![point(0, Some(1000)), point(1, None)],
         thresholds: vec![

@@ -7,6 +7,7 @@ mod targets;
 mod cluster;
 
 mod truth;
+mod closed;
 mod stream;
 mod stall;
 mod refusals;

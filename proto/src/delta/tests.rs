@@ -5,7 +5,7 @@ use prost::Message;
 fn any_delta() -> impl Strategy<Value = Delta> {
     let request = (0..13_usize, 100_u16..600, 0_u64..5_000_000_000, 0_u64..3000);
     let requests = prop::collection::vec(request, 0..40);
-    (1..u64::MAX, any::<u32>(), any::<bool>(), requests, prop::array::uniform7(0_u64..1000)).prop_map(
+    (1..u64::MAX, any::<u32>(), any::<bool>(), requests, prop::array::uniform9(0_u64..1000)).prop_map(
         |(seq, share_epoch, fin, requests, counters)| {
             let mut measured = Measured::sized(2, 3);
             measured.tallies[1] = Tally::from_counters(counters);

@@ -446,6 +446,12 @@ pub struct Tally {
     pub no_lease: u64,
     #[prost(uint64, tag = "7")]
     pub stopped: u64,
+    /// There was no more data for them.
+    #[prost(uint64, tag = "8")]
+    pub no_data: u64,
+    /// The time for them was over.
+    #[prost(uint64, tag = "9")]
+    pub time_up: u64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SeriesDelta {
@@ -516,6 +522,9 @@ pub struct Bucket {
     /// Response times in microseconds.
     #[prost(message, optional, tag = "6")]
     pub response_time: ::core::option::Option<Histogram>,
+    /// How long users were active, in microseconds of all of them together; in users loads.
+    #[prost(uint64, tag = "7")]
+    pub user_us: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeltaAck {
