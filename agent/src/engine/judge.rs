@@ -50,6 +50,10 @@ pub struct Exchange {
 /// Boxes for answers that are kept, to be used again.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes themselves are used again: a connection without one is small"
+    )]
     spare: RefCell<Vec<Box<Kept>>>,
 }
 

@@ -57,6 +57,7 @@ pub(super) struct Worker {
 }
 
 /// Two ways to send, chosen by what the steps ask for.
+#[expect(clippy::large_enum_variant, reason = "there is one per thread")]
 enum Client {
     Lean(Lean),
     Full(Full),
