@@ -275,3 +275,21 @@ fn a_target_behind_a_unix_socket_is_shot_at() {
         assert_eq!(run.series("s").outcomes, BTreeMap::from([("ok".into(), REQUESTS)]), "{target}");
     }
 }
+
+#[test]
+fn a_user_keeps_its_jar_and_its_connection_from_iteration_to_iteration() {
+    let _turn = turn();
+    let site = Site::start(|request| {
+        let cookie = if request.contains("\r\ncookie: ") { "" } else { "set-cookie: seen=1\r\n" };
+        reply("200 OK", cookie, b"ok")
+    });
+    let scenario = "load.users = [ { at = 3, for = \"800ms\" } ]\nthink = \"50ms\"\ncookies = true";
+    let run = run_alone(&plan(&site.url, "connection.use = \"per-user\"", scenario, "path = \"/\""));
+    let (asked, connections) = (site.asked(), site.connections());
+    assert_eq!(run.series("s").outcomes["ok"], asked.len() as u64);
+    assert!(asked.len() > 12, "{}", asked.len());
+    // One connection is made before the run, to see whether the target is there; no request goes over it.
+    assert_eq!(connections.len(), 3, "{connections:?}");
+    let new = asked.iter().filter(|asked| !asked.text.contains("\r\ncookie: seen=1\r\n")).count();
+    assert_eq!(new, 3, "each user is new once");
+}
