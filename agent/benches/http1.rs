@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use common::plan::Plan;
-use common::script::Script;
+use common::script::{Resources, Script};
 use criterion::{Criterion, criterion_group, criterion_main};
 use stampede_agent::http1::{Progress, Reader, Request, Stay};
 
@@ -32,7 +32,7 @@ fn answers(criterion: &mut Criterion) {
 fn requests(criterion: &mut Criterion) {
     let plan = Plan::parse("plan.toml", PLAN).expect("the plan below is valid");
     let scenario = &plan.scenarios[0];
-    let script = Script::compile(&plan);
+    let script = Script::compile(&plan, &Resources::default()).expect("it needs nothing");
     let message = script.fixed(0, 0).expect("a literal step is the same for all arrivals");
     let request = Request::new(&plan.target, message, &scenario.name, Stay::Open);
     let mut out = Vec::new();

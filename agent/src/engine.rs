@@ -24,7 +24,7 @@ use common::arrivals::Lot;
 use common::lane::{LaneSet, deal};
 use common::measured::Measured;
 use common::plan::Plan;
-use common::script::Script;
+use common::script::{Script, Secrets};
 use common::share::Share;
 use common::time::RunTime;
 use std::path::PathBuf;
@@ -38,6 +38,8 @@ pub struct Setup {
     pub plan: Arc<Plan>,
     /// Its requests.
     pub script: Arc<Script>,
+    /// What must not be shown of them.
+    pub secrets: Arc<Secrets>,
     /// The lanes of this agent.
     pub share: Share,
     /// Permission to fire.

@@ -1,9 +1,9 @@
 //! The agent's part of one run: its engine threads, its outbox, its place on the run's clock.
 
-use crate::allow::AllowList;
+use crate::blobs::Blobs;
 use crate::engine::{Part, Setup, Snapshot, Thread};
 use crate::lease::Lease;
-use crate::world::World;
+use crate::{Agent, Say, secrets};
 use common::arrivals::{Revision, Timetable, timetables};
 use common::clock::{Clock, Offset};
 use common::delta::{Delta, Outbox};
@@ -11,20 +11,18 @@ use common::histogram::Histogram;
 use common::lane::deal;
 use common::measured::Measured;
 use common::plan::{Plan, hash};
-use common::script::Script;
+use common::script::{Script, Secrets, resources};
 use common::share::Share;
 use common::time::RunTime;
 use proto::v1;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What an agent brings to every run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Means {
-    pub(crate) allow: Arc<AllowList>,
-    pub(crate) threads: usize,
-    pub(crate) rows: Option<PathBuf>,
-    pub(crate) world: World,
+    pub(crate) agent: Agent,
+    pub(crate) blobs: Blobs,
+    pub(crate) say: Say,
 }
 
 /// One run, on one agent.
@@ -67,20 +65,22 @@ impl Fleet {
         let plan = check(assignment)?;
         let share = assignment.share.as_ref().and_then(proto::share::from_wire);
         let (share, _) = share.ok_or(NO_SHARE)?;
+        let (script, secrets) = script(&plan, assignment, means).await?;
         let lease = Arc::new(Lease::default());
-        let threads = threads(&plan, means.threads);
-        let script = Arc::new(Script::compile(&plan));
+        let agent = &means.agent;
+        let threads = threads(&plan, agent.threads);
         let setup = Setup {
             plan: Arc::new(plan),
-            script,
+            script: Arc::new(script),
+            secrets: Arc::new(secrets),
             share: share.clone(),
             lease: Arc::clone(&lease),
-            allow: Arc::clone(&means.allow),
+            allow: Arc::clone(&agent.allow),
             threads,
-            rows: means.rows.clone(),
+            rows: agent.rows.clone(),
         };
         let outbox = Outbox::new(Measured::for_plan(&setup.plan), window as usize);
-        let threads = (means.world.engine)(&setup)?;
+        let threads = (agent.world.engine)(&setup)?;
         for thread in &threads {
             thread.warm().await?;
         }
@@ -89,7 +89,7 @@ impl Fleet {
             share,
             plan: setup.plan,
             threads,
-            clock: means.world.clock.clone(),
+            clock: agent.world.clock.clone(),
             lease,
             outbox,
             stands: Stands::default(),
@@ -240,6 +240,22 @@ impl Fleet {
     pub(crate) fn is_delivered(&self) -> bool {
         self.fin_sealed && self.outbox.unacked().next().is_none()
     }
+}
+
+/// What the plan sends, with its data and the secrets of this agent.
+async fn script(
+    plan: &Plan,
+    assignment: &v1::Assignment,
+    means: &Means,
+) -> Result<(Script, Secrets), String> {
+    let secrets = secrets::resolve(&means.agent.name, plan.secrets())?;
+    let files = means.blobs.fetch(&means.agent, &assignment.files, &means.say).await?;
+    let redactor = Secrets::new(secrets.values());
+    // The messages may quote what the plan says, never what a secret is.
+    let told = |wrong: Vec<String>| redactor.redact(&wrong.join("; "));
+    let resources = resources(plan, files, secrets).map_err(told)?;
+    let script = Script::compile(plan, &resources).map_err(told)?;
+    Ok((script, redactor))
 }
 
 /// As many engine threads as every scenario has slots for: a thread without a slot would never fire its lanes, and

@@ -11,6 +11,8 @@ pub mod http1;
 pub mod decode;
 pub mod engine;
 pub mod world;
+mod secrets;
+mod blobs;
 mod fleet;
 mod stopper;
 mod membership;
@@ -18,6 +20,7 @@ mod session;
 pub mod health;
 
 use allow::AllowList;
+use blobs::Blobs;
 use common::rate::Rate;
 use session::{End, Ties};
 use std::path::PathBuf;
@@ -86,7 +89,8 @@ impl Agent {
     /// `stop` asks to hand over and leave, a second one, or a dropped sender, to give up and go.
     pub async fn join(&self, say: Say, stop: mpsc::Receiver<()>) -> Result<(), JoinError> {
         let stopper = Stopper::new(stop);
-        let mut ties = Ties { agent: self, say: &say, stopper, membership: None, stream_no: 0 };
+        let blobs = Blobs::default();
+        let mut ties = Ties { agent: self, say: &say, stopper, membership: None, stream_no: 0, blobs };
         let mut search = Search::new();
         loop {
             let why = match session::serve(&mut ties).await {

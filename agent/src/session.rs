@@ -3,6 +3,7 @@
 mod books;
 mod join;
 
+use crate::blobs::Blobs;
 use crate::fleet::{Fleet, Means};
 use crate::membership::Membership;
 use crate::stopper::{Stopper, Wish};
@@ -11,6 +12,7 @@ use common::clock::{Estimator, Probe};
 use common::session::{LeaseReply, Session};
 use common::share::Share;
 use common::time::RunTime;
+pub(crate) use join::channel;
 use join::{join, refused};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub(crate) struct Ties<'a> {
     pub(crate) membership: Option<Membership>,
     /// Counts streams.
     pub(crate) stream_no: u32,
+    /// Files of plans.
+    pub(crate) blobs: Blobs,
 }
 
 /// A welcomed agent on one stream.
@@ -103,7 +107,7 @@ impl<'a, 'b> Link<'a, 'b> {
         }
         let again = ties.membership.as_ref().map(|membership| membership.fleet.unacked());
         let link = Self {
-            means: ties.agent.means(),
+            means: ties.means(),
             ties,
             welcome,
             up,
@@ -373,7 +377,7 @@ fn ticks(every: Duration) -> Interval {
 }
 
 const LEAVE_WITHIN: Duration = Duration::from_millis(200);
-const PREPARE_WITHIN: Duration = Duration::from_secs(20);
+const PREPARE_WITHIN: Duration = Duration::from_secs(600);
 /// A stream on which nothing comes for so long is given up for another.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long the operator's second signal waits for the last acks.

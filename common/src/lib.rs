@@ -16,12 +16,15 @@ pub mod path_template;
 pub mod cookies;
 pub mod multipart;
 pub mod think;
+pub mod random;
+pub mod draw;
+pub mod data;
+pub mod template;
 pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;
 pub mod script;
 pub mod schedule;
-pub mod random;
 pub mod curve;
 pub mod supply;
 pub mod arrivals;

@@ -22,16 +22,20 @@ mod headers;
 mod client;
 mod auth;
 mod answer;
+mod dataset;
 mod body;
 mod step;
 mod load;
 mod phase;
 mod scenario;
+mod needs;
 mod check;
 mod read;
 
 pub use crate::answer::{Expect, Extract};
+pub use body::{Body, FormPart, PartContent};
 pub use client::{Client, Connection, Endpoint, Reuse};
+pub use dataset::{DataSet, Source};
 pub use problem::{Problem, Problems};
 pub use schema::{keys, schema};
 pub use url::{BaseUrl, BaseUrlError, Scheme};
@@ -55,6 +59,8 @@ pub struct Plan {
     pub agents: Agents,
     /// Streams of work that run side by side; at least one, names are unique.
     pub scenarios: Vec<Scenario>,
+    /// Tables whose rows templates take; names are unique.
+    pub data: Vec<DataSet>,
     /// The rules that make the run pass or fail.
     pub thresholds: Vec<Threshold>,
 }
@@ -329,46 +335,6 @@ pub struct Step {
     pub think: Option<Think>,
 }
 
-/// What is sent behind a request's head.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Body {
-    /// Nothing.
-    #[default]
-    None,
-    /// Sent as written.
-    Text(Text),
-    /// The same, and it is JSON: says so in `content-type` where the plan does not say something else.
-    Json(Text),
-    /// Fields of a form, by name, as `application/x-www-form-urlencoded`.
-    Form(Vec<(String, Text)>),
-    /// Parts of a form, in order, as `multipart/form-data`.
-    Multipart(Vec<FormPart>),
-    /// The content of a file, by its path as written.
-    File(String),
-}
-
-/// A part of a `multipart/form-data` body.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormPart {
-    /// The field's name.
-    pub name: String,
-    /// What it holds.
-    pub content: PartContent,
-    /// The name of the file that the field is said to be.
-    pub filename: Option<Text>,
-    /// Its `content-type`.
-    pub media_type: Option<String>,
-}
-
-/// What a part of a form holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PartContent {
-    /// A text.
-    Value(Text),
-    /// The content of a file, by its path as written.
-    File(String),
-}
-
 /// A request's method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -388,6 +354,12 @@ pub enum Method {
     Delete,
     /// OPTIONS
     Options,
+}
+
+/// SHA-256 of a file that a plan names.
+#[must_use]
+pub fn file_hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// SHA-256 of a plan's text: agents and controller compare it before the first request.

@@ -2,6 +2,7 @@
 
 use crate::exit::Failure;
 use crate::live::say;
+use crate::plan_show::{self, Arrival};
 use crate::start::{ADMIN, Start, print, read_plan, terminal};
 use crate::{compare, demo_command, exit::Exit, health, runs, steering, text};
 use clap::{Args, Parser, Subcommand};
@@ -73,6 +74,14 @@ enum PlanCommand {
     Check {
         /// The plan.
         plan: PathBuf,
+    },
+    /// Print a plan as it goes to agents, or the requests of one of its arrivals.
+    Show {
+        /// The plan.
+        plan: PathBuf,
+        /// The arrival whose requests are printed, for example index:123456; secrets are shown as ***.
+        #[arg(long, value_name = "SCENARIO:NUMBER")]
+        arrival: Option<Arrival>,
     },
     /// Print the JSON Schema of plan files, for editors.
     Schema,
@@ -187,8 +196,16 @@ impl Cli {
             }
             Command::Demo { out } => demo_command::run(out, interrupts).await,
             Command::Plan(PlanCommand::Check { plan }) => {
-                read_plan(&plan)?;
+                let effective = read_plan(&plan)?;
                 print(&format!("{}: no problems\n", plan.display()));
+                let secrets: Vec<String> = effective.plan.secrets().iter().map(ToString::to_string).collect();
+                if !secrets.is_empty() {
+                    print(&format!("every agent needs these secrets: {}\n", secrets.join(", ")));
+                }
+                Ok(Exit::Ok)
+            }
+            Command::Plan(PlanCommand::Show { plan, arrival }) => {
+                print(&plan_show::show(&plan, arrival.as_ref())?);
                 Ok(Exit::Ok)
             }
             Command::Plan(PlanCommand::Schema) => {

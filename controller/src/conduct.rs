@@ -11,6 +11,7 @@ use common::plan::Plan;
 use common::report::{Evidence, Report};
 use common::run::Ending;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,9 +34,10 @@ where
 {
     let (events, incoming_events) = mpsc::channel(EVENTS);
     let (epoch, token) = (task.journal.epoch(), task.token.clone());
+    let files = Arc::clone(&task.plan.files);
     let (state, watched) = watch::channel("gathering");
     let (stop, stopped) = oneshot::channel();
-    let service = Service { token, events, state: watched, epoch, clock: task.clock.clone() };
+    let service = Service { token, events, state: watched, epoch, clock: task.clock.clone(), files };
     let coordinator = Coordinator::new(task, state, &mut *watcher)?;
     let server = tokio::spawn(service.serve(incoming, stopped));
     let finished = coordinator.conduct(Inputs { events: incoming_events, interrupts, steering }).await;

@@ -5,6 +5,7 @@
 
 use crate::books::Books;
 use crate::chronicle::Happened;
+use crate::files::Files;
 use crate::journal::{Journal, Record, Saved};
 use crate::rpc::Event;
 use crate::sessions::Sessions;
@@ -34,6 +35,8 @@ pub struct EffectivePlan {
     pub text: String,
     /// As it is carried out.
     pub plan: common::plan::Plan,
+    /// The files that it names.
+    pub files: Arc<Files>,
 }
 
 /// One run to be conducted.
@@ -122,6 +125,7 @@ pub struct Coordinator<W> {
     run_id: String,
     clock: Clock,
     text: String,
+    files: Arc<Files>,
     run: Run,
     books: Books,
     sessions: Sessions,
@@ -148,6 +152,7 @@ impl<W: Watcher> Coordinator<W> {
         let mut coordinator = Self {
             run_id,
             text: plan.text,
+            files: plan.files,
             run,
             clock,
             books,

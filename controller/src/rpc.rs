@@ -1,9 +1,11 @@
 //! The gRPC service: bytes to events and back. Nothing is decided here but who may speak.
 
+use crate::files::{self, Files};
 use common::clock::Clock;
 use proto::v1::agent_service_server::{AgentService, AgentServiceServer};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -130,6 +132,8 @@ pub struct Service {
     pub epoch: u64,
     /// The clock that heartbeats are answered with.
     pub clock: Clock,
+    /// What agents may fetch.
+    pub files: Arc<Files>,
 }
 
 impl Service {
@@ -200,6 +204,26 @@ impl Service {
 impl AgentService for Service {
     type SessionStream = ReceiverStream<Result<v1::ControllerMessage, Status>>;
     type DeliverStream = ReceiverStream<Result<v1::DeltaAck, Status>>;
+    type FetchBlobStream = ReceiverStream<Result<v1::BlobChunk, Status>>;
+
+    async fn fetch_blob(
+        &self,
+        request: Request<v1::FetchBlobRequest>,
+    ) -> Result<Response<Self::FetchBlobStream>, Status> {
+        self.admit(&request)?;
+        let place = self.files.place(&request.get_ref().sha256).map(Path::to_owned);
+        let place = place.ok_or_else(|| Status::not_found("the plan names no such file"))?;
+        let (pieces, outgoing) = mpsc::channel(PIECES);
+        tokio::task::spawn_blocking(move || {
+            // An agent that went away takes no more.
+            let sent = files::read(&place, |data| pieces.blocking_send(Ok(v1::BlobChunk { data })).is_ok());
+            if let Err(error) = sent {
+                let status = Status::internal(format!("read {}: {error}", place.display()));
+                pieces.blocking_send(Err(status)).unwrap_or_default();
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
 
     async fn session(
         &self,
@@ -295,6 +319,8 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
+/// Pieces of a file that wait to be sent to one agent.
+const PIECES: usize = 4;
 /// Messages that wait to be sent to one agent.
 const QUEUE: usize = 64;
 const HELLO_WITHIN: Duration = Duration::from_secs(10);

@@ -5,12 +5,14 @@ use crate::chronicle::Happened;
 use crate::conduct::{conduct, report};
 use crate::coordinator::{EffectivePlan, Finished, Steer, Task, planned};
 use crate::exit::{Exit, Failure};
+use crate::files::Files;
 use crate::journal::{Journal, Nowhere, Record, Saved, boot_id};
 use crate::live::{Lines, say};
 use crate::local::{LocalAgents, is_local};
 use crate::store::Store;
 use crate::{clock, output, text};
-use common::plan::Plan;
+use common::arrivals::Timetable;
+use common::plan::{Load, Plan, Scenario};
 use common::report::{Judgment, Report};
 use common::run::Ending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -129,14 +131,21 @@ impl Start {
                 saved.run_id
             ))),
             (Some(saved), _) => {
-                let plan = planned(&saved).map_err(Failure::internal)?;
+                let mut plan = planned(&saved).map_err(Failure::internal)?;
+                if let Some(folder) = &self.data_dir {
+                    plan.files = Arc::new(Files::kept(folder, &saved.run_id).map_err(Failure::internal)?);
+                }
                 let (run_id, created_at) = (saved.run_id.clone(), saved.created_at.clone());
                 Ok(Kept { plan, run_id, created_at, journal, saved: Some(saved) })
             }
-            (None, Some(plan)) => {
+            (None, Some(mut plan)) => {
                 let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second());
                 let created_at = now.unwrap_or_default().to_string();
                 let run_id = uuid::Uuid::now_v7().to_string();
+                if let Some(folder) = &self.data_dir {
+                    let files = Files::clone(&plan.files).keep(folder, &run_id).map_err(Failure::internal)?;
+                    plan.files = Arc::new(files);
+                }
                 Ok(Kept { plan, run_id, created_at, journal, saved: None })
             }
             (None, None) => Err(Failure::usage(
@@ -213,13 +222,38 @@ impl Start {
 pub fn read_plan(path: &Path) -> Result<EffectivePlan, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::new(Exit::BadPlan, format!("read plan {}: {error}", path.display())))?;
-    parse_plan(&path.display().to_string(), text)
+    let mut effective = parse_plan(&path.display().to_string(), text)?;
+    let bad = |wrong: Vec<String>| {
+        let list: Vec<String> = wrong.iter().map(|why| format!("error: {why}\n")).collect();
+        Failure::new(Exit::BadPlan, format!("{}{}: {} problems", list.concat(), path.display(), wrong.len()))
+    };
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let files = Files::find(&effective.plan, folder).map_err(bad)?;
+    let (_, script) = files.script(&effective.plan).map_err(bad)?;
+    for shortage in script.shortages(&planned_iterations(&effective.plan)) {
+        say(&format!("warning: {shortage}"));
+    }
+    effective.files = Arc::new(files);
+    Ok(effective)
+}
+
+/// How many iterations each scenario plans, where its load tells before the run.
+fn planned_iterations(plan: &Plan) -> Vec<Option<u64>> {
+    let planned = |scenario: &Scenario| match &scenario.load {
+        Load::Rate(_) => {
+            let timetable = Timetable::of(scenario, plan.seed).ok()?;
+            Some(timetable.count(timetable.end()))
+        }
+        Load::Tries(load) => Some(load.count),
+        Load::Users(_) => None,
+    };
+    plan.scenarios.iter().map(planned).collect()
 }
 
 /// Checks the text of a plan; the failure shows every problem.
 pub fn parse_plan(name: &str, text: String) -> Result<EffectivePlan, Failure> {
     match Plan::parse(name, &text) {
-        Ok(plan) => Ok(EffectivePlan { text, plan }),
+        Ok(plan) => Ok(EffectivePlan { text, plan, files: Arc::default() }),
         Err(problems) => Err(Failure::new(Exit::BadPlan, problems.to_string())),
     }
 }

@@ -20,8 +20,8 @@ use crate::lease::Lease;
 use common::arrivals::Due;
 use common::histogram::Histogram;
 use common::measured::Measured;
-use common::pacer::Order;
-use common::plan::{Client as Which, Pacing, Plan};
+use common::pacer::{Order, SkipReason};
+use common::plan::{Client as Which, Load, Pacing, Plan};
 use common::script::Script;
 use common::share::Share;
 use common::time::RunTime;
@@ -195,6 +195,15 @@ impl Worker {
         for _ in 0..PIECE {
             let queued = stream.is_queued();
             match stream.next(now, self.lease.holds(self.clock.get().local(now))) {
+                Order::Fire(due) if !self.script.has_data(scenario, due.k) => {
+                    self.recorder.borrow_mut().skipped(scenario, SkipReason::NoData);
+                    // The user goes on to its next iteration.
+                    let rest = match self.plan.scenarios[scenario].load {
+                        Load::Users(_) => NO_DATA_REST,
+                        Load::Rate(_) | Load::Tries(_) => Duration::ZERO,
+                    };
+                    stream.turn().and_then(|turn| stream.rest(turn, rest, now));
+                }
                 Order::Fire(due) => {
                     self.fire(scenario, due, now, queued);
                     // What waits for a slot is late anyway: an older time spares a clock read per request.
@@ -346,5 +355,7 @@ fn is_overworked(cpu_share: f64, release_lag: &Histogram) -> bool {
 const QUANTUM: Duration = Duration::from_millis(1);
 /// So many requests are fired before answers are looked at.
 pub(super) const PIECE: usize = 64;
+/// A user whose data is used up looks so seldom for more.
+const NO_DATA_REST: Duration = Duration::from_secs(1);
 /// While there is no lease, it is looked for so often.
 pub(super) const FENCED_POLL: Duration = Duration::from_millis(5);

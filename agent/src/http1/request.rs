@@ -117,7 +117,7 @@ const USER_AGENT: &str = concat!("stampede/", env!("CARGO_PKG_VERSION"));
 mod tests {
     use super::*;
     use common::plan::Plan;
-    use common::script::Script;
+    use common::script::{Resources, Script};
 
     /// The request of the only step of a plan.
     fn request(target: &str, step: &str) -> Request {
@@ -126,7 +126,7 @@ mod tests {
              load.rate = [{{ at = \"1/s\", for = \"1s\" }}]\n[[scenario.step]]\nname = \"x\"\n{step}\n"
         );
         let plan = Plan::parse("plan.toml", &text).unwrap_or_else(|problems| panic!("{problems}"));
-        let script = Script::compile(&plan);
+        let script = Script::compile(&plan, &Resources::default()).unwrap();
         Request::new(&plan.target, script.fixed(0, 0).unwrap(), &plan.scenarios[0].name, Stay::Open)
     }
 

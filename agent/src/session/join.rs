@@ -3,7 +3,7 @@
 use crate::Agent;
 use crate::fleet::Means;
 use crate::membership::Membership;
-use crate::session::{End, message};
+use crate::session::{End, Ties, message};
 use proto::v1::agent_service_client::AgentServiceClient;
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::sync::Arc;
@@ -82,16 +82,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn means(&self) -> Means {
-        Means {
-            allow: Arc::clone(&self.allow),
-            threads: self.threads,
-            rows: self.rows.clone(),
-            world: self.world.clone(),
-        }
-    }
-
-    fn authorised<T>(&self, stream: T) -> Request<T> {
+    pub(crate) fn authorised<T>(&self, stream: T) -> Request<T> {
         let mut request = Request::new(stream);
         let token =
             self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
@@ -100,6 +91,20 @@ impl Agent {
         }
         request
     }
+}
+
+impl Ties<'_> {
+    pub(super) fn means(&self) -> Means {
+        Means { agent: self.agent.clone(), blobs: self.blobs.clone(), say: Arc::clone(self.say) }
+    }
+}
+
+/// Another connection to the controller; the error is for the operator.
+pub(crate) async fn channel(agent: &Agent) -> Result<Channel, String> {
+    connect(agent).await.map_err(|end| match end {
+        End::Unreachable(why) | End::Lost(why) | End::Rejected(why) => why,
+        End::Released(_) | End::Interrupted => "the run is over".to_owned(),
+    })
 }
 
 async fn connect(agent: &Agent) -> Result<Channel, End> {

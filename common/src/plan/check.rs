@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::problem::{Fault, quoted};
 use super::{
-    Agents, BaseUrl, HttpVersion, Plan, Scheme, Target, Tls, auth, client, headers, phase, scenario, step,
-    written,
+    Agents, BaseUrl, HttpVersion, Plan, Scheme, Target, Tls, auth, client, dataset, headers, phase, scenario,
+    step, written,
 };
 use crate::nearest::nearest;
 use crate::text::Text;
@@ -26,6 +26,13 @@ pub(super) fn check(written: &written::Plan) -> (Option<Plan>, Vec<Fault>) {
 
 fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     let name = written.name.as_ref().and_then(|name| title("name", name, faults));
+    let written_data = written.data.as_deref().unwrap_or_default();
+    faults.data = dataset::names(written_data);
+    let data = dataset::datasets(written_data, faults);
+    // What the target says is said by every scenario.
+    let scenarios =
+        written.scenario.iter().flatten().filter_map(|scenario| scenario.get_ref().step.as_deref());
+    faults.variables = scenarios.flat_map(scenario::variables).collect();
     let written_target = written.target.as_ref();
     let auth = written_target.and_then(|target| auth::read(target.auth.as_ref(), faults));
     let target = written_target.and_then(|written| target(written, faults));
@@ -71,6 +78,7 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
             lease_ttl: lease_ttl?,
         },
         scenarios: scenarios.filter(|scenarios| !scenarios.is_empty())?,
+        data: data?,
         thresholds: thresholds.into_iter().collect::<Option<_>>()?,
     })
 }

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use super::problem::Fault;
 use super::shape::MOST_FAULTS;
+use crate::template::{Names, flaws};
 use crate::text::Text;
 use crate::think::Think;
 
@@ -14,6 +15,10 @@ use crate::think::Think;
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) list: Vec<Fault>,
+    /// The names of all data.
+    pub(super) data: Vec<String>,
+    /// What the steps of the scenario at hand extract.
+    pub(super) variables: Vec<String>,
 }
 
 impl Faults {
@@ -52,15 +57,21 @@ impl Faults {
         self.take("think", written.span(), read)
     }
 
-    /// A text that may hold templates and references to secrets, where this version knows them.
+    /// A text that may hold templates and references to secrets.
     pub(super) fn text(&mut self, key: &str, written: &Spanned<String>) -> Option<Text> {
-        let text = written.get_ref();
-        if let Some(mark) = TEMPLATE_MARKS.into_iter().find(|mark| text.contains(mark)) {
-            let message = format!("`{key}`: `{mark}` is not supported by this version");
-            self.add(written.span(), message, "templates and references come later; write the value itself");
-            return None;
+        self.template(key, written, false)
+    }
+
+    /// The same; `json`: what is put between its quotes is escaped.
+    pub(super) fn template(&mut self, key: &str, written: &Spanned<String>, json: bool) -> Option<Text> {
+        let read = Text::read(written.get_ref()).map_err(|error| (error.what, error.remedy));
+        let text = self.take(key, written.span(), read)?;
+        let names = Names { data: &self.data, variables: &self.variables };
+        let flaws = flaws(&text, names, json);
+        for flaw in &flaws {
+            self.add(written.span(), format!("`{key}`: {}", flaw.what), flaw.remedy.as_str());
         }
-        Some(Text::verbatim(text))
+        flaws.is_empty().then_some(text)
     }
 }
 
@@ -91,5 +102,3 @@ fn read_duration(text: &str, most: Duration) -> Result<Duration, (&'static str, 
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 /// Characters of a name for people.
 const LONGEST_TITLE: usize = 200;
-/// How the design writes templates and references to secrets.
-const TEMPLATE_MARKS: [&str; 3] = ["{{", "${env:", "${file:"];

@@ -1,6 +1,6 @@
 //! Scenarios: their names, loads and steps, from written to valid.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
     let load = load.and_then(|load| phase::fitting(load, window.unwrap_or_default(), written, faults));
     let (think, pacing) = rests(written, load.as_ref(), faults);
     let written_steps = written.step.as_deref().unwrap_or_default();
+    faults.variables = variables(written_steps);
     let steps: Vec<Option<Step>> =
         written_steps.iter().map(|written| step(written.get_ref(), inherited, faults)).collect();
     let pick = written.pick.unwrap_or_default();
@@ -112,6 +113,14 @@ fn rests(
         faults.add(name.span(), "`overload` means nothing to users", help);
     }
     (think, pacing_read)
+}
+
+/// What the steps take from answers: any step may use it, and is not sent when it is not there yet.
+pub(super) fn variables(steps: &[Spanned<written::Step>]) -> Vec<String> {
+    let extracts = steps.iter().filter_map(|step| step.get_ref().extract.as_ref());
+    let names: BTreeSet<&str> =
+        extracts.flat_map(|extracts| extracts.keys()).map(|name| name.get_ref().as_str()).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// A name that can stand in a dotted metric.

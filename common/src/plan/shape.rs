@@ -117,7 +117,8 @@ fn prune_value(
             prune_items(items, place.path, schema.get("items").unwrap_or(&Value::Null), found);
             return has_good_length(items, span, place, schema, found);
         }
-        ("boolean", DeValue::Boolean(_)) => None,
+        ("", _) if words(schema).is_empty() => None,
+        ("boolean", DeValue::Boolean(_)) | ("number", DeValue::Integer(_) | DeValue::Float(_)) => None,
         ("string", DeValue::String(text)) => unknown_word(text, place, &words(schema)),
         ("integer", DeValue::Integer(number)) => out_of_range(number, place, schema),
         (expected, other) => Some(wrong_type(expected, other, place, schema)),
@@ -212,6 +213,7 @@ fn wrong_type(expected: &str, found: &DeValue<'_>, place: &Place<'_>, schema: &V
         "boolean" => "true or false",
         "string" => "a text in quotes",
         "integer" => "a whole number",
+        "number" => "a number",
         _ => "something else",
     };
     let found = match found {
@@ -263,6 +265,6 @@ fn inline(example: &Value) -> String {
 
 /// Keys of later versions, and the required key whose place they take.
 const NOT_YET: &[(&str, &str)] =
-    &[("data", ""), ("scenario.load.replay", "rate"), ("threshold.window", ""), ("threshold.abort", "")];
+    &[("scenario.load.replay", "rate"), ("threshold.window", ""), ("threshold.abort", "")];
 /// Faults that are collected; a text with more of them is no plan with slips.
 pub(super) const MOST_FAULTS: usize = 300;

@@ -17,6 +17,7 @@ pub(super) use answer::{Expect, Extract, Extracts};
 pub(super) use client::{Auth, Basic, Connection};
 
 use super::{Arrivals, HttpVersion, Method, OnError, OnLoss, Overload, Pacing, Pick};
+use crate::data::{End, Order};
 
 /// Header names and values.
 pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
@@ -50,6 +51,9 @@ pub(super) struct Plan {
     /// Streams of work that run side by side.
     #[schemars(required, with = "Option<Vec<Scenario>>", length(min = 1, max = 100))]
     pub(super) scenario: Option<Vec<Spanned<Scenario>>>,
+    /// Tables whose rows templates take.
+    #[schemars(with = "Option<Vec<Data>>", length(max = 100))]
+    pub(super) data: Option<Vec<Spanned<Data>>>,
     /// Rules that make the run pass or fail.
     #[schemars(length(max = 1_000))]
     pub(super) threshold: Option<Vec<Threshold>>,
@@ -135,6 +139,33 @@ pub(super) struct Phase {
     #[serde(rename = "for")]
     #[schemars(required, with = "Option<String>", extend("examples" = ["10m"]))]
     pub(super) duration: Option<Spanned<String>>,
+}
+
+/// A table: in a template its name means the row of the arrival, `NAME.COLUMN` a value of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Data {
+    /// The name under which templates know it.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["hosts"]))]
+    pub(super) name: Option<Spanned<String>>,
+    /// Its rows: texts, numbers or tables.
+    #[schemars(with = "Option<Vec<serde_json::Value>>", extend("examples" = [["a", "b"]]))]
+    pub(super) values: Option<Spanned<Vec<toml::Value>>>,
+    /// A CSV file with its rows, from the plan's folder; its first line names the columns.
+    #[schemars(with = "Option<String>", extend("examples" = ["users.csv"]))]
+    pub(super) csv: Option<Spanned<String>>,
+    /// A file with an object or a value in each line, from the plan's folder.
+    #[schemars(with = "Option<String>", extend("examples" = ["users.jsonl"]))]
+    pub(super) jsonl: Option<Spanned<String>>,
+    /// Which row an arrival gets: the next, any, any that no other got, or that of its user.
+    #[schemars(extend("default" = "sequential"))]
+    pub(super) order: Option<Order>,
+    /// What happens when `unique` rows are used up: arrivals are skipped, or rows are used again.
+    #[schemars(with = "Option<End>", extend("default" = "stop"))]
+    pub(super) end: Option<Spanned<End>>,
+    /// How often rows are taken beside each other, one for each: by `weighted(NAME)`, and in the order `random`.
+    #[schemars(with = "Option<Vec<f64>>", extend("examples" = [[3, 1]]))]
+    pub(super) weights: Option<Spanned<Vec<f64>>>,
 }
 
 /// A stream of work.
@@ -272,7 +303,7 @@ pub(super) struct Step {
     /// Headers of the request, besides the target's.
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(super) headers: Option<Headers>,
-    /// Sent as written.
+    /// Sent as written; may hold templates and references to secrets, as may path, query, headers, json and form.
     #[schemars(with = "Option<String>", extend("examples" = ["{}"]))]
     pub(super) body: Option<Spanned<String>>,
     /// Sent as written; it is checked to be JSON, and `content-type` says so.
@@ -281,6 +312,12 @@ pub(super) struct Step {
     /// Fields of a form: names and values, sent as `application/x-www-form-urlencoded`.
     #[schemars(with = "Option<BTreeMap<String, String>>", extend("examples" = [{"name": "x"}]))]
     pub(super) form: Option<Spanned<Fields>>,
+    /// Parts of a form, in order, sent as `multipart/form-data`.
+    #[schemars(with = "Option<Vec<FormPart>>", length(min = 1, max = 100))]
+    pub(super) multipart: Option<Spanned<Vec<Spanned<FormPart>>>>,
+    /// A file that is sent as it is, from the plan's folder.
+    #[schemars(with = "Option<String>", extend("examples" = ["body.bin"]))]
+    pub(super) file: Option<Spanned<String>>,
     pub(super) expect: Option<Expect>,
     /// Values for the steps behind, by name.
     #[schemars(with = "Option<BTreeMap<String, Extract>>")]
@@ -297,6 +334,28 @@ pub(super) struct Step {
     /// How long the user rests after the step: a time, a range or a distribution.
     #[schemars(with = "Option<String>", extend("examples" = ["1s"]))]
     pub(super) think: Option<Spanned<String>>,
+}
+
+/// A part of a form: a value or a file.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormPart {
+    /// The field's name.
+    #[schemars(required, with = "Option<String>", extend("examples" = ["document"]))]
+    pub(super) name: Option<Spanned<String>>,
+    /// What it holds.
+    #[schemars(with = "Option<String>", extend("examples" = ["x"]))]
+    pub(super) value: Option<Spanned<String>>,
+    /// A file that it holds, from the plan's folder.
+    #[schemars(with = "Option<String>", extend("examples" = ["photo.jpg"]))]
+    pub(super) file: Option<Spanned<String>>,
+    /// The name of the file that it is said to be. Default: that of `file`.
+    #[schemars(with = "Option<String>", extend("examples" = ["photo-{{ arrival }}.jpg"]))]
+    pub(super) filename: Option<Spanned<String>>,
+    /// Its `content-type`. Default: none for a value, `application/octet-stream` for a file.
+    #[serde(rename = "type")]
+    #[schemars(with = "Option<String>", extend("examples" = ["image/jpeg"]))]
+    pub(super) media_type: Option<Spanned<String>>,
 }
 
 /// A rule over a measured value.

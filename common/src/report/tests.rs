@@ -128,6 +128,7 @@ fn plan(thresholds: &[(&str, &str)]) -> Plan {
         },
         agents: Agents::default(),
         scenarios: vec![scenario],
+        data: vec![],
         thresholds: thresholds.iter().map(rule).collect(),
     }
 }

@@ -74,6 +74,7 @@ impl<W: Watcher> Coordinator<W> {
             plan_hash: hash(&self.text).to_vec(),
             schedule_fingerprints: self.steering.fingerprints(&self.books),
             share: Some(proto::share::to_wire(share, &[])),
+            files: self.files.to_wire(),
         };
         let Some(own) = self.sessions.get_mut(session) else { return };
         own.grant.allow(0);

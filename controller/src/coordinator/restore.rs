@@ -11,6 +11,7 @@ use common::report::FaultKind;
 use common::run::{Ending, Fact, SessionId};
 use common::time::RunTime;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a journal tells of a run.
@@ -176,7 +177,7 @@ impl<W: Watcher> Coordinator<W> {
 pub fn planned(saved: &Saved) -> Result<EffectivePlan, String> {
     let plan = Plan::parse(&format!("the plan of run {}", saved.run_id), &saved.plan);
     let plan = plan.map_err(|problems| problems.to_string())?;
-    Ok(EffectivePlan { text: saved.plan.clone(), plan })
+    Ok(EffectivePlan { text: saved.plan.clone(), plan, files: Arc::default() })
 }
 
 fn ending(how: &str, why: String) -> Option<Ending> {

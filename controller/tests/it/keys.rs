@@ -11,6 +11,7 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 mod client;
+mod documents;
 mod table;
 
 use table::Row;
@@ -43,6 +44,8 @@ enum Target {
     Stopping(u64),
     /// The demo service; one of two agents is killed after the first requests.
     Losing,
+    /// The demo service; only the exit code counts, because the plan may be refused.
+    Refused,
 }
 
 /// What there is to see after a run.
@@ -79,7 +82,7 @@ fn every_key_of_the_plan_changes_something() {
 
 /// Every row of every table.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    table::ROWS.iter().chain(client::ROWS)
+    table::ROWS.iter().chain(client::ROWS).chain(documents::ROWS)
 }
 
 /// Runs the plan without and with the row's key; tells what was seen otherwise than the row says.
@@ -122,6 +125,13 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
         .replace("@URL", &url)
         .replace("@PORT", url.rsplit(':').next().unwrap_or_default())
         .replace("@CA", &ca.replace('\n', "\\n"));
+    let plan = plan.replace("@HERE", &folder.path().display().to_string());
+    for name in ["one", "two"] {
+        let files = [("csv", format!("name\n{name}\n")), ("jsonl", format!("{{\"name\":\"{name}\"}}\n"))];
+        for (kind, text) in files {
+            std::fs::write(folder.path().join(format!("{name}.{kind}")), text).unwrap();
+        }
+    }
     let cluster = match row.target {
         Target::Losing => Cluster::start(&plan, 2, false),
         _ => Cluster::controller(&plan, &["--wait", "1s"]),
@@ -129,6 +139,12 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
     let cluster = match row.target {
         Target::Stopping(millis) => pause(cluster, &demo, millis),
         Target::Losing => lose(cluster, &demo),
+        Target::Refused => {
+            let code = cluster.end_without_report().code.unwrap_or(-1);
+            // A plan that is refused leaves no report: the base plan's stands in.
+            let report = Cluster::controller(&BASE.replace("@URL", &url), &[]).end().report;
+            return Seen { code, report, records: vec![], raw: vec![], peers: Default::default() };
+        }
         Target::Demo | Target::Secure | Target::Raw | Target::Moved => cluster,
     };
     let run = cluster.end();

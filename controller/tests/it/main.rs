@@ -17,4 +17,5 @@ mod transports;
 mod client;
 mod keys;
 mod store;
+mod documents;
 mod tidy;

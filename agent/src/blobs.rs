@@ -1,0 +1,116 @@
+//! Files of plans: fetched from the controller by their hashes, kept while they fit.
+
+use crate::{Agent, Say};
+use common::plan::file_hash;
+use proto::v1;
+use proto::v1::agent_service_client::AgentServiceClient;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+/// What was fetched, newest last. Shared by all runs of a process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Blobs {
+    kept: Arc<Mutex<Vec<(Vec<u8>, Arc<[u8]>)>>>,
+}
+
+impl Blobs {
+    /// The files of an assignment, by their paths as the plan names them. The error is for the operator.
+    pub(crate) async fn fetch(
+        &self,
+        agent: &Agent,
+        files: &[v1::PlanFile],
+        say: &Say,
+    ) -> Result<BTreeMap<String, Arc<[u8]>>, String> {
+        let total = files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        if total > TOTAL_MAX {
+            return Err(format!(
+                "the files of the plan have {total} bytes together: at most {TOTAL_MAX} are taken"
+            ));
+        }
+        let mut client = None;
+        let mut fetched = BTreeMap::new();
+        for file in files {
+            let bytes = match self.get(&file.sha256) {
+                Some(bytes) => bytes,
+                None => {
+                    let channel = match client.take() {
+                        Some(channel) => channel,
+                        None => crate::session::channel(agent).await?,
+                    };
+                    let bytes = download(agent, &channel, file, say).await;
+                    client = Some(channel);
+                    let bytes =
+                        bytes.map_err(|why| format!("fetch {} from the controller: {why}", file.path))?;
+                    self.keep(&file.sha256, &bytes);
+                    bytes
+                }
+            };
+            fetched.insert(file.path.clone(), bytes);
+        }
+        Ok(fetched)
+    }
+
+    fn get(&self, hash: &[u8]) -> Option<Arc<[u8]>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = kept.iter().position(|(own, _)| own == hash)?;
+        // What was used last goes last.
+        let found = kept.remove(at);
+        let bytes = Arc::clone(&found.1);
+        kept.push(found);
+        Some(bytes)
+    }
+
+    fn keep(&self, hash: &[u8], bytes: &Arc<[u8]>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push((hash.to_vec(), Arc::clone(bytes)));
+        while kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > KEPT_MAX {
+            kept.remove(0);
+        }
+    }
+}
+
+async fn download(
+    agent: &Agent,
+    channel: &tonic::transport::Channel,
+    file: &v1::PlanFile,
+    say: &Say,
+) -> Result<Arc<[u8]>, String> {
+    let mut client =
+        AgentServiceClient::new(channel.clone()).max_decoding_message_size(proto::MESSAGE_BYTES_MAX);
+    let request = agent.authorised(v1::FetchBlobRequest { sha256: file.sha256.clone() });
+    let silent = |_| format!("nothing came for {SILENCE:?}");
+    let reply = timeout(SILENCE, client.fetch_blob(request)).await.map_err(silent)?;
+    let mut chunks = reply.map_err(|status| status.message().to_owned())?.into_inner();
+    // The controller's word for the size reserves nothing: memory grows with what comes.
+    let (mut bytes, mut told) = (Vec::new(), Instant::now());
+    while let Some(chunk) = timeout(SILENCE, chunks.message())
+        .await
+        .map_err(silent)?
+        .map_err(|status| status.message().to_owned())?
+    {
+        bytes.extend_from_slice(&chunk.data);
+        if bytes.len() as u64 > file.size {
+            return Err(format!("more came than its {} bytes", file.size));
+        }
+        if told.elapsed() > TELL_EVERY {
+            told = Instant::now();
+            say(&format!("fetching {}: {} of {} bytes", file.path, bytes.len(), file.size));
+        }
+    }
+    if file_hash(&bytes).as_slice() != file.sha256 {
+        return Err(
+            "it is not the file that was checked: was it changed since the run was started?".to_owned()
+        );
+    }
+    Ok(bytes.into())
+}
+
+/// Nothing for so long means that nothing comes.
+const SILENCE: Duration = Duration::from_secs(20);
+const TELL_EVERY: Duration = Duration::from_secs(2);
+/// Bytes of all files of a plan.
+const TOTAL_MAX: u64 = 4 << 30;
+/// Bytes that are kept for the next run.
+const KEPT_MAX: usize = 256 << 20;
