@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::outcome::Outcome;
 use common::plan::{Scheme, Target};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
@@ -101,12 +102,26 @@ impl Connector {
     /// # Errors
     /// [`Failure`] tells the target's faults from our own; of several addresses the last one's.
     pub async fn connect(&self) -> Result<Connection, Failure> {
+        self.connect_as(None).await
+    }
+
+    /// The same, as somebody else than the connector's own identity.
+    ///
+    /// # Errors
+    /// As [`Connector::connect`]; [`Outcome::NotRendered`] for an identity that is none.
+    pub async fn connect_as(&self, identity: Option<&Identity>) -> Result<Connection, Failure> {
         let begun = Instant::now();
         let (stream, resolved) = self.socket(begun).await?;
         let connected = Instant::now();
         let mut times = Times { dns: resolved - begun, tcp: connected - resolved, tls: Duration::ZERO };
         let Some((config, name)) = &self.tls else { return Ok(Connection { stream, tls: None, times }) };
-        let tls = handshake::shake(stream.socket(), Arc::clone(config), name.clone()).await?;
+        let config = match identity {
+            None => Arc::clone(config),
+            Some(identity) => Arc::new(
+                identity.instead(config).map_err(|text| Failure { outcome: Outcome::NotRendered, text })?,
+            ),
+        };
+        let tls = handshake::shake(stream.socket(), config, name.clone()).await?;
         times.tls = connected.elapsed();
         Ok(Connection { stream, tls: Some(Box::new(tls)), times })
     }

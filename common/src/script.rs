@@ -3,6 +3,7 @@
 //! A step whose texts are all literal has one request for all arrivals, made once: [`Script::fixed`]. The others are
 //! put together anew by [`Script::message`]. Both clients of the agent send a [`Message`].
 
+mod credentials;
 mod resources;
 mod step;
 
@@ -11,6 +12,7 @@ use crate::plan::{Load, Method, Plan, Scenario, Step};
 use crate::template::{Scene, rows_of};
 
 pub use crate::template::{Data, Identity, NotRendered, Resources, Vars};
+use credentials::Credentials;
 pub use resources::{Secrets, resources};
 use step::Sent;
 
@@ -39,6 +41,7 @@ struct Part {
     steps: Vec<Sent>,
     /// How many users the load has at most, where an arrival's number tells its user and the user's iteration.
     users: Option<u64>,
+    credentials: Option<Credentials>,
     /// So many iterations have a row of each data that is not used again, and the name of the shortest.
     rows: Option<(u64, String)>,
 }
@@ -70,7 +73,10 @@ impl Script {
                 .ok()
             });
             let (steps, rows) = (steps.collect(), rows(scenario, resources));
-            scenarios.push(Part { name: scenario.name.clone(), steps, users: users(scenario), rows });
+            let credentials = Credentials::compile(plan, number, resources);
+            let credentials = credentials.map_err(|why| wrong.push(why)).unwrap_or_default();
+            let (name, users) = (scenario.name.clone(), users(scenario));
+            scenarios.push(Part { name, steps, users, credentials, rows });
         }
         if wrong.is_empty() { Ok(Self { scenarios }) } else { Err(wrong) }
     }
@@ -104,6 +110,26 @@ impl Script {
                 varying.write(&Scene { identity: *identity, whose, vars }, out)
             }
         }
+    }
+
+    /// The client certificate and its key, as PEM texts, when everybody has the same.
+    #[must_use]
+    pub fn fixed_credentials(&self) -> Option<(String, String)> {
+        self.scenarios.first()?.credentials.as_ref()?.fixed()
+    }
+
+    /// The client certificate and its key of who sends; `None` when everybody has the same, or none.
+    pub fn credentials(
+        &self,
+        scenario: usize,
+        identity: &Identity,
+    ) -> Option<Result<(String, String), NotRendered>> {
+        let credentials = self.scenarios.get(scenario)?.credentials.as_ref()?;
+        if credentials.fixed().is_some() {
+            return None;
+        }
+        let whose = Whose { k: identity.k, user: identity.user, dense: self.dense(scenario, identity.k) };
+        Some(credentials.write(&Scene { identity: *identity, whose, vars: &Vars::default() }))
     }
 
     /// The number of an arrival among the iterations of its scenario, without gaps as far as that can be known.

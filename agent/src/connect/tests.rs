@@ -7,6 +7,7 @@ use super::*;
 use secure::Server;
 use tokio::net::TcpSocket;
 
+mod identity;
 mod policy;
 mod second;
 mod secure;

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use common::plan::Tls;
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// The protocol of the lean client in ALPN.
@@ -51,11 +53,16 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What the plan says, when it is the same for everybody.
-    #[must_use]
-    pub fn of(tls: &Tls) -> Option<Self> {
-        let (cert, key) = tls.identity.as_ref()?;
-        Some(Self { cert: cert.literal()?.to_owned(), key: key.literal()?.to_owned() })
+    /// A configuration that differs from another only in who connects. Sessions are not resumed: they would be the
+    /// other's.
+    pub(super) fn instead(&self, config: &ClientConfig) -> Result<ClientConfig, String> {
+        let (chain, key) = self.read()?;
+        let certified = CertifiedKey::from_der(chain, key, config.crypto_provider());
+        let certified = certified.map_err(|error| format!("tls.cert, tls.key: {error}"))?;
+        let mut own = config.clone();
+        own.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+        own.resumption = Resumption::disabled();
+        Ok(own)
     }
 
     fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {

@@ -1,5 +1,6 @@
 //! What the worker does with an answer: it is judged, its cookies are kept, its values go on with the iteration.
 
+use crate::connect::Identity;
 use crate::engine::ended::{Ended, Job};
 use crate::engine::judge::{Exchange, Judged};
 use crate::engine::visitors::{Owner, place};
@@ -52,6 +53,12 @@ impl Worker {
         let nothing = Vars::default();
         let vars = iteration.map_or(&nothing, |iteration| &iteration.vars);
         self.script.message((job.scenario, job.step), &job.identity(), vars, out)
+    }
+
+    /// The certificate of who sends a job, where not everybody has the same.
+    pub(super) fn credentials(&self, job: &Job) -> Result<Option<Identity>, NotRendered> {
+        let own = self.script.credentials(job.scenario, &job.identity()).transpose()?;
+        Ok(own.map(|(cert, key)| Identity { cert, key }))
     }
 
     /// Who sends a job.

@@ -55,7 +55,7 @@ struct Whole {
 
 impl Full {
     pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
-        let clients = clients(plan, allow)?;
+        let clients = clients(plan, script, allow)?;
         let build = |(scenario, step): (usize, usize)| {
             let Some(message) = script.fixed(scenario, step) else { return Ok(None) };
             let name = &plan.scenarios[scenario].steps[step].name;

@@ -45,7 +45,7 @@ pub(super) struct Lean {
 impl Lean {
     pub(super) fn new(plan: &Plan, script: &Script, allow: &Arc<AllowList>) -> Result<Self, String> {
         let timeout = |(scenario, step): (usize, usize)| plan.scenarios[scenario].steps[step].timeout;
-        let identity = Identity::of(&plan.target.tls);
+        let identity = script.fixed_credentials().map(|(cert, key)| Identity { cert, key });
         Ok(Self {
             connector: Connector::new(&plan.target, identity.as_ref(), Arc::clone(allow))?,
             requests: plan.steps().map(|step| Self::prepared(plan, script, step)).collect(),

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use toml::Spanned;
+
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::problem::{Fault, quoted};
 use super::{
-    Agents, BaseUrl, HttpVersion, Plan, Scheme, Target, Tls, auth, client, dataset, headers, phase, scenario,
-    step, written,
+    Agents, BaseUrl, HttpVersion, Plan, Reuse, Scheme, Target, Tls, auth, client, dataset, headers, phase,
+    scenario, step, written,
 };
 use crate::nearest::nearest;
 use crate::text::Text;
@@ -53,6 +55,11 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
         && (follows || http == HttpVersion::Http2)
     {
         client::second_client(connection, http, faults);
+    }
+    if let Some(tls) = written_target.and_then(|target| target.tls.as_ref())
+        && let Some(target) = &target
+    {
+        own_connections(tls, target, follows, faults);
     }
     let names = scenario_names(written);
     let thresholds: Vec<_> =
@@ -132,6 +139,19 @@ fn target(written: &written::Target, faults: &mut Faults) -> Option<Target> {
         },
         connection: connection?,
     })
+}
+
+/// A certificate of each user's own needs connections of each user's own.
+fn own_connections(tls: &Spanned<written::Tls>, target: &Target, follows: bool, faults: &mut Faults) {
+    let varies = target.tls.identity.iter().any(|(cert, key)| cert.has_template() || key.has_template());
+    let lean = target.http == HttpVersion::Http1 && !follows;
+    if varies && !(lean && target.connection.reuse == Reuse::PerUser) {
+        faults.add(
+            tls.span(),
+            "a certificate from data, but connections that users share",
+            "write target.connection.use = \"per-user\"; it goes with neither http = \"2\" nor redirects",
+        );
+    }
 }
 
 /// The agent's own certificate with its key.

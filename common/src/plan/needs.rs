@@ -34,7 +34,8 @@ impl Plan {
     #[must_use]
     pub fn secrets(&self) -> BTreeSet<Secret> {
         let steps = self.scenarios.iter().flat_map(|scenario| &scenario.steps);
-        steps.flat_map(Step::texts).flat_map(Text::secrets).cloned().collect()
+        let own = self.target.tls.identity.iter().flat_map(|(cert, key)| [cert, key]);
+        steps.flat_map(Step::texts).chain(own).flat_map(Text::secrets).cloned().collect()
     }
 }
 

@@ -3,21 +3,32 @@
 use crate::allow::AllowList;
 use crate::connect::{Identity, client_config, guarded_resolver};
 use common::plan::{HttpVersion, Plan, Reuse, Scheme, Tls};
-use common::script::Message;
+use common::script::{Message, Script};
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One client, or one for each source address.
-pub(super) fn clients(plan: &Plan, allow: &Arc<AllowList>) -> Result<Vec<reqwest::Client>, String> {
+pub(super) fn clients(
+    plan: &Plan,
+    script: &Script,
+    allow: &Arc<AllowList>,
+) -> Result<Vec<reqwest::Client>, String> {
     let sources = &plan.target.connection.source;
+    let identity = script.fixed_credentials().map(|(cert, key)| Identity { cert, key });
+    let client = |source| client(plan, identity.as_ref(), allow, source);
     if sources.is_empty() {
-        return Ok(vec![client(plan, allow, None)?]);
+        return Ok(vec![client(None)?]);
     }
-    sources.iter().map(|source| client(plan, allow, Some(*source))).collect()
+    sources.iter().map(|source| client(Some(*source))).collect()
 }
 
-fn client(plan: &Plan, allow: &Arc<AllowList>, source: Option<IpAddr>) -> Result<reqwest::Client, String> {
+fn client(
+    plan: &Plan,
+    identity: Option<&Identity>,
+    allow: &Arc<AllowList>,
+    source: Option<IpAddr>,
+) -> Result<reqwest::Client, String> {
     let target = &plan.target;
     let is_http2 = target.http == HttpVersion::Http2;
     // In the clear nothing is verified, but without a configuration the builder looks for the process's TLS
@@ -35,7 +46,7 @@ fn client(plan: &Plan, allow: &Arc<AllowList>, source: Option<IpAddr>) -> Result
         .local_address(source)
         .dns_resolver(guarded_resolver(Arc::clone(allow), &target.connection))
         .user_agent(concat!("stampede/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(client_config(tls, Identity::of(tls).as_ref(), &[alpn])?);
+        .tls_backend_preconfigured(client_config(tls, identity, &[alpn])?);
     if target.connection.reuse == Reuse::PerRequest {
         builder = builder.pool_max_idle_per_host(0);
     }

@@ -137,7 +137,12 @@ impl Conn {
 /// Makes the connection, sends the request that waits for it, then reads answers until it closes.
 pub(super) async fn open(conn: Rc<Conn>, worker: Rc<Worker>) {
     let lean = worker.lean();
-    match lean.connector.connect().await {
+    let identity = match conn.flight().map(|flight| worker.credentials(&flight.job)) {
+        Some(Err(_)) => return fail(&conn, &worker, lean, Outcome::NotRendered),
+        Some(Ok(identity)) => identity,
+        None => None,
+    };
+    match lean.connector.connect_as(identity.as_ref()).await {
         Ok(connection) => adopt(conn, Rc::clone(&worker), connection).await,
         Err(failure) => fail(&conn, &worker, lean, failure.outcome),
     }
