@@ -6,6 +6,7 @@
     bench/engine.py rate      exactness, evenness and send lag at 1,000, 5,000 and 20,000/s, precise and economy
     bench/engine.py gaps      evenness of four agents' merged stream at 1,000/s
     bench/engine.py memory    peak memory of the agent at 64 and at 10,000 connections
+    bench/engine.py users     memory per user, CPU per request and fairness of 10,000 users on one agent
 
 Options: --rounds N (7), --secs N (4). All traffic is on loopback and every run ends by itself. Rounds of the tools are
 interleaved and medians are printed, because shared machines are noisy: quote ratios, not times. `flat` needs wrk
@@ -28,7 +29,7 @@ import threading
 import time
 import urllib.request
 
-BIN = pathlib.Path(__file__).resolve().parent.parent / "target" / "release"
+BIN = pathlib.Path(os.environ.get("STAMPEDE_BIN") or pathlib.Path(__file__).resolve().parent.parent / "target" / "release")
 AGENT_CORE, OTHER_CORE = "0", "1"
 
 
@@ -211,14 +212,59 @@ def memory(o, folder):
           f"errors {report['series'][0]['errors']}")
 
 
+def users_plan(url, users, secs, think, path="/"):
+    rests = f'think = "{think}"' if think else ""
+    return f"""name = "bench"
+drain = "5s"
+[target]
+base_url = "{url}"
+timeout = "30s"
+identify = true
+[[scenario]]
+name = "bench"
+load.users = [{{ at = {users}, spawn = "{users // 2}/s", for = "{secs}s" }}]
+{rests}
+[[scenario.step]]
+path = "{path}"
+"""
+
+
+def users(o, folder):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    for what, think, path in [("thinking 1 to 3 s", "1s..3s", "/"), ("always under way", "", "/delay/2000")]:
+        base = 0.0
+        for count in (100, 10_000):
+            with Demo(folder, record=True) as demo:
+                report, (user, system, rss) = run(folder, users_plan(demo.url, count, o.secs + 4, think, path))
+                urllib.request.urlopen(urllib.request.Request(demo.url + "/record/flush", method="POST"), timeout=10)
+                with open(demo.rows) as rows:
+                    begun = [int(row["arrival"].split(":")[1]) % 2**20 for row in csv.DictReader(rows)]
+            rounds = counted(begun, count)
+            each = (rss - base) * 1024 / (count - 100) if count > 100 else 0.0
+            base, load = rss, report["loads"][0]
+            requests = report["series"][0]["requests"]
+            print(f"{count:>6} users {what}: {rss:.1f} MiB" + (f", {each:.2f} KiB a user" if each else "") +
+                  f", CPU {(user + system) / max(requests, 1) * 1e6:.1f} us a request, {requests} requests, "
+                  f"rounds of a user {min(rounds)} to {max(rounds)}, errors {report['series'][0]['errors']}, "
+                  f"user time {load['user_time_active_s'] / load['user_time_asked_s']:.4f}, "
+                  f"lag p99 {report['agents'][0]['release_lag']['p99']} us")
+
+
+def counted(begun, count):
+    rounds = [0] * count
+    for user in begun:
+        rounds[user] += 1
+    return rounds
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["flat", "rate", "gaps", "memory"])
+    parser.add_argument("what", choices=["flat", "rate", "gaps", "memory", "users"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--secs", type=int, default=4, choices=range(1, 21), metavar="1..20")
     o = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        {"flat": flat, "rate": rate, "gaps": gaps, "memory": memory}[o.what](o, pathlib.Path(folder))
+        {"flat": flat, "rate": rate, "gaps": gaps, "memory": memory, "users": users}[o.what](o, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

@@ -315,6 +315,8 @@ impl Crowd {
             self.waiting.clear();
         }
         self.parts.retain(|part| part.from < from);
+        // Who was to come with a part that is no more does not come.
+        self.waiting.retain(|Reverse(waiting)| waiting.since < from);
         let last = self.parts.back();
         let since = |lane: u16| match last.filter(|last| last.ranks.lanes().contains(lane)) {
             Some(last) => last.since[usize::from(lane)],

@@ -1,9 +1,9 @@
 //! The controller's books of a run: what was planned, what every session delivered, the totals, the faults.
 
-use common::arrivals::{Planned, Revision, Timetable, timetables};
+use common::arrivals::{Revision, Timetable, timetables};
 use common::delta::{Delta, Inbox, Receipt};
 use common::measured::{Measured, Tally};
-use common::owners::{Account as Owned, Accounts, Owners};
+use common::owners::Owners;
 use common::plan::{Load, Plan, Scenario};
 use common::report::{AgentEvidence, FaultEvidence, FaultKind};
 use common::run::SessionId;
@@ -13,12 +13,13 @@ use common::time::RunTime;
 use proto::delta::Refused;
 use proto::v1;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 mod account;
+mod closed;
 mod recent;
 
 use account::Account;
+use closed::{by_second, is_ahead};
 pub use recent::Recent;
 
 /// The books of one run.
@@ -32,7 +33,7 @@ pub struct Books {
     places: Vec<Place>,
     /// By series: whether it counts arrivals whose due times are planned.
     ahead: Vec<bool>,
-    /// What came in since it was looked at last, for the live view.
+    /// For the live view.
     recent: Recent,
     sessions: BTreeMap<SessionId, Account>,
     /// Nothing due from here on is asked for, when the run was stopped.
@@ -136,23 +137,6 @@ impl Books {
     #[must_use]
     pub fn rate_of(&self, scenario: usize, t: RunTime) -> f64 {
         self.timetables.get(scenario).map_or(0.0, |timetable| timetable.rate_at(t))
-    }
-
-    /// The asked rate of every scenario at `t`, together, for display.
-    #[must_use]
-    pub fn asked_rate(&self, t: RunTime) -> f64 {
-        self.timetables.iter().map(|timetable| timetable.rate_at(t)).sum()
-    }
-
-    /// How many users the plan asks for at `t`, over all scenarios with a curve of them; `None` without one.
-    #[must_use]
-    pub fn asked_users(&self, t: RunTime) -> Option<u64> {
-        let users = |timetable: &Timetable| match timetable.supply() {
-            Some(Supply::Users(curve)) => Some(u64::from(curve.users(t))),
-            _ => None,
-        };
-        let asked: Vec<u64> = self.timetables.iter().filter_map(users).collect();
-        (!asked.is_empty()).then(|| asked.iter().sum())
     }
 
     /// For every scenario a number that only equal schedules of the plan, as it is written, share.
@@ -391,39 +375,6 @@ impl Books {
     }
 }
 
-impl Books {
-    /// What users begin is not planned ahead: a session owns what it told of. Of no closed load it is planned when.
-    fn own_what_was_begun(&self, accounts: &mut [Accounts]) {
-        for (scenario, (own, timetable)) in accounts.iter_mut().zip(&self.timetables).enumerate() {
-            if let Some(Supply::Users(_)) = timetable.supply() {
-                let told = self.sessions.iter().map(|(session, account)| {
-                    let total = account.inbox.tallies().get(scenario).map_or(0, Tally::resolved);
-                    (Some(*session), Owned { total, by_second: vec![] })
-                });
-                own.extend(told);
-            }
-            if timetable.supply().is_some() {
-                own.values_mut().for_each(|own| own.by_second.clear());
-            }
-        }
-    }
-
-    /// What was begun in the seconds 0, 1, 2, …; of a wide bucket in its first.
-    fn started_by_second(&self, scenario: usize) -> Vec<u64> {
-        let mut seconds = Vec::new();
-        let places = self.places.iter().zip(&self.totals.series);
-        let own = places.filter(|(place, _)| place.scenario == scenario && place.counts_arrivals);
-        for (second, bucket) in own.flat_map(|(_, series)| series.timeline.iter()) {
-            let second = usize::try_from(second).unwrap_or(usize::MAX).min(SECONDS_MAX);
-            if seconds.len() <= second {
-                seconds.resize(second + 1, 0_u64);
-            }
-            seconds[second] = seconds[second].saturating_add(bucket.started);
-        }
-        seconds
-    }
-}
-
 /// The delta in a message that is right as a whole; its series stay in the message, to be added straight from there.
 fn read(message: &v1::Delta, totals: &Measured) -> Result<Delta, Refused> {
     let delta = proto::delta::head(message, totals.tallies.len())?;
@@ -431,7 +382,7 @@ fn read(message: &v1::Delta, totals: &Measured) -> Result<Delta, Refused> {
     Ok(delta)
 }
 
-/// Enters a delta that was read into the account and the totals.
+/// Enters a delta into the account and the totals.
 fn apply(
     account: &mut Account,
     (totals, ahead): (&mut Measured, &[bool]),
@@ -442,25 +393,3 @@ fn apply(
     totals.add(&delta.measured)?;
     proto::delta::add_series(totals, message)
 }
-
-fn is_ahead(plan: &Plan, place: Place) -> bool {
-    place.counts_arrivals && !plan.scenarios[place.scenario].load.is_closed()
-}
-
-/// What is due in the seconds 0, 1, 2, … of a schedule that ends at `end`.
-fn by_second(mut planned: Planned, end: RunTime) -> Vec<u64> {
-    let mut before = 0;
-    let mut seconds = Vec::new();
-    for second in 1..=end.second() + 1 {
-        let now = planned.before(RunTime::ZERO + Duration::from_secs(second));
-        seconds.push(now - before);
-        before = now;
-    }
-    while seconds.last() == Some(&0) {
-        seconds.pop();
-    }
-    seconds
-}
-
-/// No plan is longer: a month and its drain.
-const SECONDS_MAX: usize = 32 * 86_400;

@@ -115,6 +115,19 @@ fn who_is_taken_over_goes_on_from_a_number_that_was_never_used() {
 }
 
 #[test]
+fn a_share_that_replaces_one_before_it_holds_brings_nobody_twice() {
+    let none = LaneSet::empty();
+    let mut crowd = Crowd::new(users(3, 60_000), rests(Some("10s"), None), &none, RunTime::ZERO);
+    for _ in 0..2 {
+        let from = crowd.hold(at(5_000));
+        crowd.switch(from, &LaneSet::all(), at(60_000));
+    }
+    let users: Vec<u32> = (0..3).map(|_| fire(&mut crowd, at(5_000)).1.user).collect();
+    assert_eq!(users, [0, 1, 2]);
+    assert_eq!(crowd.next(at(5_000), true), Order::Wait(at(60_000)), "all are busy");
+}
+
+#[test]
 fn tries_are_given_out_in_order_and_end_early() {
     let mut crowd = all(tries(5, 2), rests(None, None));
     assert_eq!(crowd.next(at(0), true), Order::Wait(at(100)), "not before the start");

@@ -44,8 +44,10 @@ fn users_of_three_agents_are_the_curves_and_no_iteration_comes_twice() {
     assert_eq!(counts, [numbers.len() as u64; 4], "told, started, finished, counted by the target");
     assert!(run.report.imbalances.is_empty(), "{:?}", run.report.imbalances);
     let load = &run.report.loads[0];
-    assert_eq!((load.model, load.users, load.user_time_asked_s), (Model::Closed, Some(12), Some(27.0)));
-    let active = load.user_time_active_s.unwrap();
+    assert_eq!((load.model, load.users), (Model::Closed, Some(12)));
+    let (asked, active) = (load.user_time_asked_s.unwrap(), load.user_time_active_s.unwrap());
+    // 3 s under the line and 24 s under the hold; changes are rounded up to whole nanoseconds.
+    assert!((asked - 27.0).abs() < 1e-6, "{asked}");
     assert!(active <= 27.0 && active > 26.5, "{active} s of 27 s");
     assert!(run.report.agents.iter().all(|agent| agent.started > 0), "each agent had users");
 }
@@ -160,7 +162,7 @@ step = [ { path = "/" } ]
     let rates: Vec<u64> = report.phases[1].series.iter().map(|series| series.requests).collect();
     assert_eq!(rates, [200, 80]);
     assert!(report.imbalances.is_empty(), "{:?}", report.imbalances);
-    assert!(run.controller.stdout.contains("phase stress (1"), "{}", run.controller.stdout);
+    assert!(run.controller.stdout.contains("phase stress ("), "{}", run.controller.stdout);
     assert!(
         run.controller.stdout.contains("users: 4 users at most, an iteration each 100"),
         "{}",

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 mod client;
 mod documents;
+mod loads;
 mod table;
 
 use table::Row;
@@ -82,7 +83,7 @@ fn every_key_of_the_plan_changes_something() {
 
 /// Every row of every table.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    table::ROWS.iter().chain(client::ROWS).chain(documents::ROWS)
+    table::ROWS.iter().chain(client::ROWS).chain(documents::ROWS).chain(loads::ROWS)
 }
 
 /// Runs the plan without and with the row's key; tells what was seen otherwise than the row says.
