@@ -6,7 +6,7 @@
 mod alarm;
 pub mod ended;
 pub mod iteration;
-mod rows;
+pub mod rows;
 pub mod recorder;
 pub mod stream;
 mod full;
@@ -14,6 +14,7 @@ mod lean;
 mod visitors;
 pub mod judge;
 mod worker;
+mod sampler;
 mod answers;
 mod progress;
 mod thread;
@@ -27,7 +28,7 @@ use common::plan::Plan;
 use common::script::{Script, Secrets};
 use common::share::Share;
 use common::time::RunTime;
-use std::path::PathBuf;
+use rows::Sink;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -48,8 +49,8 @@ pub struct Setup {
     pub allow: Arc<AllowList>,
     /// How many engine threads.
     pub threads: usize,
-    /// A folder for one row per request, for checking; `None` for none.
-    pub rows: Option<PathBuf>,
+    /// Where a row per request goes; `None` for nowhere.
+    pub rows: Option<Sink>,
 }
 
 /// A running engine thread, as the control thread sees it.
@@ -101,8 +102,6 @@ pub struct Snapshot {
     pub economy: bool,
     /// Whether every owned arrival is resolved and nothing is under way.
     pub finished: bool,
-    /// What went wrong beside the load: rows that could not be written.
-    pub warnings: Vec<String>,
 }
 
 impl Setup {

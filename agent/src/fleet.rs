@@ -1,6 +1,7 @@
 //! The agent's part of one run: its engine threads, its outbox, its place on the run's clock.
 
 use crate::blobs::Blobs;
+use crate::engine::rows::Writer;
 use crate::engine::{Part, Setup, Snapshot, Thread};
 use crate::lease::Lease;
 use crate::{Agent, Say, secrets};
@@ -40,6 +41,8 @@ pub(crate) struct Fleet {
     /// Run time zero on the controller's clock.
     zero_at: u64,
     fin_sealed: bool,
+    /// Who writes the rows, and whether the controller wants them.
+    rows: Option<(Writer, bool)>,
 }
 
 /// How the engine stands, for the heartbeat.
@@ -50,7 +53,6 @@ pub(crate) struct Stands {
     pub(crate) start_skew: u64,
     pub(crate) economy: bool,
     pub(crate) release_lag_p99: u64,
-    pub(crate) warnings: Vec<String>,
 }
 
 impl Fleet {
@@ -69,6 +71,7 @@ impl Fleet {
         let lease = Arc::new(Lease::default());
         let agent = &means.agent;
         let threads = threads(&plan, agent.threads);
+        let rows = rows(&run_id, &plan, assignment.rows, agent)?;
         let setup = Setup {
             plan: Arc::new(plan),
             script: Arc::new(script),
@@ -77,7 +80,7 @@ impl Fleet {
             lease: Arc::clone(&lease),
             allow: Arc::clone(&agent.allow),
             threads,
-            rows: agent.rows.clone(),
+            rows: rows.as_ref().map(Writer::sink),
         };
         let outbox = Outbox::new(Measured::for_plan(&setup.plan), window as usize);
         let threads = (agent.world.engine)(&setup)?;
@@ -96,6 +99,7 @@ impl Fleet {
             zero: None,
             zero_at: 0,
             fin_sealed: false,
+            rows: rows.map(|writer| (writer, assignment.rows)),
         })
     }
 
@@ -120,6 +124,11 @@ impl Fleet {
     fn set_zero(&mut self, zero: u64) {
         self.zero = Some(zero);
         self.threads.iter().for_each(|thread| thread.start(zero));
+    }
+
+    /// Who writes the rows, if somebody does, and whether the controller wants them; to be asked for once.
+    pub(crate) const fn take_rows(&mut self) -> Option<(Writer, bool)> {
+        self.rows.take()
     }
 
     pub(crate) const fn is_started(&self) -> bool {
@@ -193,7 +202,6 @@ impl Fleet {
         for snapshot in snapshots {
             self.outbox.add(&snapshot.measured).map_err(|error| error.to_string())?;
             lag.add(&snapshot.measured.release_lag).map_err(|error| error.to_string())?;
-            self.stands.warnings.extend(snapshot.warnings.iter().cloned());
         }
         let scenarios = snapshots.iter().map(|snapshot| snapshot.cursors.len()).min().unwrap_or(0);
         let earliest = |scenario| snapshots.iter().map(|s| s.cursors[scenario]).min().unwrap_or_default();
@@ -210,10 +218,6 @@ impl Fleet {
     /// How the engine stood at the last flush.
     pub(crate) fn stands(&self) -> &Stands {
         &self.stands
-    }
-
-    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.stands.warnings)
     }
 
     /// The controller has everything up to `last_applied`; returns what must be sent again.
@@ -264,6 +268,21 @@ fn threads(plan: &Plan, have: usize) -> usize {
     let open = plan.scenarios.iter().filter(|scenario| !scenario.load.is_closed());
     let slots = open.map(|scenario| scenario.max_in_flight as usize).min();
     slots.map_or(have.max(1), |slots| have.clamp(1, slots.max(1)))
+}
+
+/// Writes the rows of a run, if the controller or the agent's operator wants them.
+fn rows(run_id: &str, plan: &Plan, asked: bool, agent: &Agent) -> Result<Option<Writer>, String> {
+    if !asked && agent.rows.is_none() {
+        return Ok(None);
+    }
+    let folder = agent.rows.clone().unwrap_or_else(std::env::temp_dir);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let plain = |text: &str| text.chars().map(|c| if is_plain(c) { c } else { '_' }).collect::<String>();
+    // Agents of one machine and runs of one agent do not meet.
+    let name = format!("rows-{}-{}-{}.csv.zst", plain(run_id), plain(&agent.name), std::process::id());
+    Writer::start(folder.join(name), plan, &agent.name)
+        .map(Some)
+        .map_err(|why| format!("keep rows: {why}; choose another folder with --rows DIR"))
 }
 
 /// The plan of an assignment, if this agent reads it as the controller does.

@@ -46,7 +46,8 @@ pub struct Agent {
     pub allow: Arc<AllowList>,
     /// Engine threads.
     pub threads: usize,
-    /// A folder for one row per request, for checking.
+    /// A folder in which a row per request is kept, whether the controller wants it or not; `None`: only when it does,
+    /// and only until it has it.
     pub rows: Option<PathBuf>,
     /// Whether it leaves after one run.
     pub once: bool,
@@ -97,7 +98,11 @@ impl Agent {
                 End::Interrupted => return ties.leave().await,
                 End::Released(verdict) => {
                     say(&format!("run over: {verdict}"));
+                    let rows = ties.take_rows();
                     ties.give_up().await;
+                    if let Some(rows) = rows {
+                        session::bring_rows(self, rows, &say).await;
+                    }
                     if self.once || ties.stopper.wish() > Wish::Stay {
                         return Ok(());
                     }

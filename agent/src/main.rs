@@ -65,7 +65,7 @@ struct JoinArgs {
     /// A folder for what was measured and could not be delivered.
     #[arg(long, default_value = ".", value_name = "DIR")]
     spool_dir: PathBuf,
-    /// Write one row per request into this folder, for checking.
+    /// Keep a row per request in this folder, whether the controller asks for rows or not.
     #[arg(long, value_name = "DIR")]
     rows: Option<PathBuf>,
 }

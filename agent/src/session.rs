@@ -2,6 +2,7 @@
 
 mod books;
 mod join;
+mod rows;
 
 use crate::blobs::Blobs;
 use crate::fleet::{Fleet, Means};
@@ -15,6 +16,7 @@ use common::time::RunTime;
 pub(crate) use join::channel;
 use join::{join, refused};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
+pub(crate) use rows::bring_rows;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};

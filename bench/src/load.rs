@@ -121,6 +121,7 @@ impl Load {
             connect_time: None,
             size: self.times(n, 4, 1_100.0),
             buckets: vec![],
+            samples: vec![],
         }
     }
 

@@ -58,7 +58,13 @@ pub fn rate(per_second: f64) -> String {
 /// A peer's text without anything that moves the cursor, changes colours or turns the direction of writing.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() && !is_direction(*c)).collect()
+    text.chars().filter(|c| is_printable(*c)).collect()
+}
+
+/// Whether a character neither moves the cursor nor changes colours or the direction of writing.
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    !c.is_control() && !is_direction(c)
 }
 
 const fn is_direction(c: char) -> bool {

@@ -7,6 +7,7 @@ use crate::histogram::{Histogram, HistogramError, plus};
 use crate::outcome::Outcome;
 use crate::pacer::SkipReason;
 use crate::plan::Plan;
+use crate::sample::Samples;
 use crate::series::series_of;
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub struct Series {
     pub size: Histogram,
     /// By due time; carries the response times (due until last byte of the answer).
     pub timeline: Timeline,
+    /// Failing exchanges to be looked at.
+    pub samples: Samples,
 }
 
 /// Everything that was measured, over all scenarios.
@@ -121,9 +124,13 @@ impl Measured {
                 break;
             }
             left = left.saturating_sub(cost);
-            let empty = Series { timeline: std::mem::take(&mut own.timeline), ..Series::default() };
+            let (timeline, samples) = (std::mem::take(&mut own.timeline), std::mem::take(&mut own.samples));
+            let empty = Series { timeline, samples, ..Series::default() };
             *taken = std::mem::replace(own, empty);
             taken.timeline = own.timeline.take_within(&mut left);
+            let mut room = left.min(SAMPLES_BYTES);
+            taken.samples = own.samples.take_within(&mut room);
+            left -= left.min(SAMPLES_BYTES) - room;
         }
         part
     }
@@ -202,6 +209,7 @@ impl Series {
         self.ttfb.add(&other.ttfb)?;
         self.connect_time.add(&other.connect_time)?;
         self.size.add(&other.size)?;
+        self.samples.add(&other.samples);
         self.timeline.merge(&other.timeline)
     }
 
@@ -234,6 +242,9 @@ impl Series {
         whole
     }
 }
+
+/// Samples of a series that go with one message: failures are looked at later, and heartbeats must pass.
+const SAMPLES_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

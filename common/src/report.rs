@@ -71,6 +71,14 @@
 //! | `thresholds[].unit` | | of `value`: `us` or `share` |
 //! | `thresholds[].value` | `unit` | what was measured, or `null`: no samples |
 //! | `thresholds[].holds` | | whether the value keeps to the limit; without samples it does not |
+//! | `samples[].scenario`, `.step` | | where the exchange failed |
+//! | `samples[].outcome`, `.status` | | how; `status` is `null` when no answer came |
+//! | `samples[].arrival` | | the number of its arrival |
+//! | `samples[].t_s` | s | when it was due, on the run's axis |
+//! | `samples[].agent` | | who sent it |
+//! | `samples[].detail` | | what was wrong, where there is more to say |
+//! | `samples[].request`, `.answer` | | head and the beginning of the body, credentials taken out |
+//! | `rows` | | what came of the rows per request: see [`RowsKept`]; `null` without `--rows` |
 //! | `warnings[]` | | what one should know besides |
 
 use crate::ledger::Entry;
@@ -90,6 +98,8 @@ mod fault;
 mod limits;
 mod load;
 mod phase;
+mod rows;
+mod sample;
 mod series;
 mod shortfall;
 mod summary;
@@ -103,6 +113,8 @@ pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use limits::{ThresholdRow, Unit};
 pub use load::{LoadRow, Model};
 pub use phase::{PhaseRow, PhaseSeries};
+pub use rows::{RowsFile, RowsKept};
+pub use sample::SampleRow;
 pub use series::{SeriesKind, SeriesRow};
 pub use shortfall::ShortfallRow;
 pub use summary::{Lag, Summary};
@@ -171,6 +183,12 @@ pub struct Report {
     pub timeline: Vec<TimelineRow>,
     /// The plan's rules, in its order.
     pub thresholds: Vec<ThresholdRow>,
+    /// Failing exchanges to be looked at.
+    #[serde(default)]
+    pub samples: Vec<SampleRow>,
+    /// What came of the rows per request, if they were asked for.
+    #[serde(default)]
+    pub rows: Option<RowsKept>,
     /// What one should know besides.
     pub warnings: Vec<String>,
 }
@@ -235,6 +253,8 @@ impl Report {
             series: places.map(|(place, series)| SeriesRow::of(plan, place, series)).collect(),
             timeline,
             thresholds,
+            samples: sample::rows(plan, totals),
+            rows: None,
             warnings: evidence.warnings.into_iter().chain(economy).collect(),
         }
     }

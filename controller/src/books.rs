@@ -391,5 +391,5 @@ fn apply(
 ) -> Result<(), Refused> {
     account.add(delta, ahead, message)?;
     totals.add(&delta.measured)?;
-    proto::delta::add_series(totals, message)
+    proto::delta::add_signed(totals, message, &account.name)
 }

@@ -1,8 +1,10 @@
 //! The command line of `controller`.
 
 use crate::exit::Failure;
+use crate::import::{Import, Kind};
 use crate::live::say;
 use crate::plan_show::{self, Arrival};
+use crate::rows::Rows;
 use crate::start::{ADMIN, Start, print, read_plan, terminal};
 use crate::{compare, demo_command, exit::Exit, health, runs, steering, text};
 use clap::{Args, Parser, Subcommand};
@@ -39,6 +41,10 @@ enum Command {
     Runs(RunsCommand),
     /// Compare two runs that were kept: what changed, and how sure that is.
     Compare(CompareArgs),
+    /// Make a plan from curl commands, a browser's recording, an API's description or a collection.
+    Import(ImportArgs),
+    /// Print the rows of a run that was started with --rows: some of them, the slowest, or counts.
+    Rows(Rows),
     /// Show how the run of a controller stands.
     Status {
         #[command(flatten)]
@@ -132,6 +138,31 @@ struct CompareArgs {
 }
 
 #[derive(Debug, Args)]
+struct ImportArgs {
+    /// What kind of file it is.
+    #[arg(value_enum)]
+    kind: Kind,
+    /// The file.
+    file: PathBuf,
+    /// The plan to be written, or a folder for plan.toml; `-` prints it.
+    #[arg(short, long, default_value = "plan.toml", value_name = "PATH")]
+    out: PathBuf,
+    /// The target, when it is another than the file's.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    /// Write over a plan that is there already.
+    #[arg(long)]
+    force: bool,
+}
+
+impl ImportArgs {
+    fn import(self) -> Import {
+        let Self { kind, file, out, base_url, force } = self;
+        Import { kind, file, out, base_url, force }
+    }
+}
+
+#[derive(Debug, Args)]
 struct Operator {
     /// The --admin address of the controller.
     #[arg(long, default_value_t = ADMIN, value_name = "IP:PORT")]
@@ -181,6 +212,9 @@ struct StartArgs {
     /// A folder for the report: as JSON, Markdown, JUnit, CSV and histogram log.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Keep a row per request: below --data-dir if there is one, else in --out. See `controller rows`.
+    #[arg(long)]
+    rows: bool,
     /// Fail (exit code 108) when the plan was not delivered: the generator could not keep up, or the fleet had faults.
     #[arg(long)]
     strict: bool,
@@ -214,6 +248,16 @@ impl Cli {
             }
             Command::Runs(command) => command.run(),
             Command::Compare(args) => args.run(),
+            Command::Import(args) => {
+                let (printed, told) = args.import().run()?;
+                print(&printed);
+                told.lines().for_each(say);
+                Ok(Exit::Ok)
+            }
+            Command::Rows(rows) => {
+                rows.run(&mut std::io::stdout().lock())?;
+                Ok(Exit::Ok)
+            }
             Command::Status { operator } => said(steering::status(operator.admin).await),
             Command::Stop { operator } => said(steering::stop(operator.admin).await),
             Command::Rate { scenario, rate, operator } => {
@@ -312,6 +356,7 @@ impl StartArgs {
             data_dir: self.data_dir,
             resume: self.resume,
             keep_deltas: self.keep_deltas,
+            rows: self.rows,
             strict: self.strict,
         })
     }

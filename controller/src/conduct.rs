@@ -37,10 +37,16 @@ where
     let files = Arc::clone(&task.plan.files);
     let (state, watched) = watch::channel("gathering");
     let (stop, stopped) = oneshot::channel();
-    let service = Service { token, events, state: watched, epoch, clock: task.clock.clone(), files };
+    let collector = task.collector.clone();
+    let clock = task.clock.clone();
+    let service =
+        Service { token, events, state: watched, epoch, clock, files, collector: collector.clone() };
     let coordinator = Coordinator::new(task, state, &mut *watcher)?;
     let server = tokio::spawn(service.serve(incoming, stopped));
-    let finished = coordinator.conduct(Inputs { events: incoming_events, interrupts, steering }).await;
+    let mut finished = coordinator.conduct(Inputs { events: incoming_events, interrupts, steering }).await;
+    if let Some(collector) = collector {
+        finished.rows = Some(collector.settle().await);
+    }
     drop(stop);
     // Agents that do not hang up must not keep the report waiting.
     if let Ok(Ok(Err(error))) = tokio::time::timeout(CLOSE_WITHIN, server).await {
@@ -53,7 +59,12 @@ where
 #[must_use]
 pub fn report(plan: &Plan, started_at: &str, finished: &Finished) -> Report {
     let label = Label { plan, run_id: &finished.run_id, started_at, duration: finished.duration };
-    account(label, &finished.books, finished.run.owners(), finished.ending.clone())
+    let mut report = account(label, &finished.books, finished.run.owners(), finished.ending.clone());
+    if let Some(rows) = &finished.rows {
+        report.warnings.extend(rows.warnings());
+        report.rows = Some(rows.clone());
+    }
+    report
 }
 
 /// What a report says of the run as a whole.

@@ -5,12 +5,13 @@
 
 use crate::books::Books;
 use crate::chronicle::Happened;
+use crate::collect::Collector;
 use crate::files::Files;
 use crate::journal::{Journal, Record, Saved};
 use crate::rpc::Event;
 use crate::sessions::Sessions;
 use common::clock::Clock;
-use common::report::FaultKind;
+use common::report::{FaultKind, RowsKept};
 use common::run::{Ending, Fact, Run, State, Timers};
 use common::time::RunTime;
 use proto::v1::{self, controller_message::Kind as Down};
@@ -58,6 +59,8 @@ pub struct Task {
     pub clock: Clock,
     /// Where its records go.
     pub journal: Box<dyn Journal>,
+    /// Who takes the rows of the agents, when they are to keep some.
+    pub collector: Option<Collector>,
     /// What is to be gone on with, if it began under another controller.
     pub saved: Option<Saved>,
 }
@@ -117,6 +120,8 @@ pub struct Finished {
     pub run_id: String,
     /// Where its report goes.
     pub journal: Box<dyn Journal>,
+    /// What came of the agents' rows, if they were asked for.
+    pub rows: Option<RowsKept>,
 }
 
 /// Owns the run.
@@ -137,12 +142,14 @@ pub struct Coordinator<W> {
     ending: Option<Ending>,
     store_failed: bool,
     steering: steer::Steering,
+    collector: Option<Collector>,
 }
 
 impl<W: Watcher> Coordinator<W> {
     /// A coordinator of `task`; `state` follows the run in one word. Fails when what was saved cannot be read.
     pub fn new(task: Task, state: watch::Sender<&'static str>, watcher: W) -> Result<Self, String> {
-        let Task { plan, expect, wait, run_id, created_at, token: _, clock, journal, saved } = task;
+        let Task { plan, expect, wait, run_id, created_at, token: _, clock, journal, collector, saved } =
+            task;
         let timers = timers(wait, plan.plan.drain, plan.plan.agents.lease_ttl);
         let sessions = Sessions::new(journal.epoch(), timers.lease_ttl);
         let on_loss = plan.plan.agents.on_loss;
@@ -165,6 +172,7 @@ impl<W: Watcher> Coordinator<W> {
             ending: None,
             store_failed: false,
             steering: steer::Steering::default(),
+            collector,
         };
         match saved {
             Some(saved) => coordinator.resume(&saved)?,
@@ -236,7 +244,7 @@ impl<W: Watcher> Coordinator<W> {
         // Agents that do not hang up are not waited for.
         tokio::time::timeout(RELEASE_WITHIN, drained).await.unwrap_or_default();
         let (books, run, run_id) = (self.books, self.run, self.run_id);
-        Finished { ending, books, run, duration, run_id, journal: self.post.into_journal() }
+        Finished { ending, books, run, duration, run_id, journal: self.post.into_journal(), rows: None }
     }
 
     /// Writes down what happened.

@@ -27,6 +27,7 @@ pub async fn run(out: Option<std::path::PathBuf>, interrupts: mpsc::Receiver<()>
         data_dir: None,
         resume: false,
         keep_deltas: false,
+        rows: false,
         strict: false,
     };
     let result = start.run(Some(parse_plan("deploy/plans/quickstart.toml", plan)?), interrupts).await;

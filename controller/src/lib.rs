@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod exit;
+pub mod import;
 pub mod text;
 pub mod output;
 pub mod files;
@@ -11,6 +12,7 @@ pub mod journal;
 pub mod store;
 pub mod chronicle;
 pub mod books;
+pub mod collect;
 pub mod rpc;
 pub mod sessions;
 pub mod coordinator;
@@ -22,6 +24,7 @@ pub mod live;
 pub mod local;
 pub mod start;
 pub mod plan_show;
+pub mod rows;
 pub mod demo_command;
 pub mod health;
 pub mod steering;

@@ -1,5 +1,6 @@
 //! The gRPC service: bytes to events and back. Nothing is decided here but who may speak.
 
+use crate::collect::Collector;
 use crate::files::{self, Files};
 use common::clock::Clock;
 use proto::v1::agent_service_server::{AgentService, AgentServiceServer};
@@ -134,6 +135,8 @@ pub struct Service {
     pub clock: Clock,
     /// What agents may fetch.
     pub files: Arc<Files>,
+    /// Who takes the agents' rows, when they are to keep some.
+    pub collector: Option<Collector>,
 }
 
 impl Service {
@@ -251,6 +254,17 @@ impl AgentService for Service {
             }
         });
         Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+
+    async fn collect_rows(
+        &self,
+        request: Request<Streaming<v1::RowsChunk>>,
+    ) -> Result<Response<v1::RowsReceipt>, Status> {
+        self.admit(&request)?;
+        let collector =
+            self.collector.as_ref().ok_or_else(|| Status::failed_precondition("nobody wants rows"))?;
+        let kept = collector.receive(request.into_inner()).await;
+        kept.map(|()| Response::new(v1::RowsReceipt {})).map_err(Status::aborted)
     }
 
     async fn health(&self, _: Request<v1::HealthRequest>) -> Result<Response<v1::HealthReply>, Status> {

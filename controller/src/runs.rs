@@ -31,6 +31,12 @@ pub fn list(folder: &Path) -> Result<String, Failure> {
     Ok(table(&rows))
 }
 
+/// The id of a run, named by it or by the beginning of it.
+pub fn id(folder: &Path, run: &str) -> Result<String, Failure> {
+    let archive = Archive::open(folder).map_err(told)?;
+    find(&archive.runs().map_err(told)?, run)
+}
+
 /// The stored report of a run, named by its id or by the beginning of it.
 pub fn show(folder: &Path, run: &str) -> Result<Report, Failure> {
     let archive = Archive::open(folder).map_err(told)?;

@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::chronicle::Happened;
+use crate::collect::Collector;
 use crate::conduct::{conduct, report};
 use crate::coordinator::{EffectivePlan, Finished, Steer, Task, planned};
 use crate::exit::{Exit, Failure};
@@ -47,6 +48,8 @@ pub struct Start {
     pub resume: bool,
     /// Whether deltas are kept as they came.
     pub keep_deltas: bool,
+    /// Whether every agent keeps a row per request and brings it here.
+    pub rows: bool,
     /// Whether a plan that was not delivered is a failure: the generator could not keep up, or the fleet had faults.
     pub strict: bool,
 }
@@ -175,12 +178,28 @@ impl Start {
         let Kept { plan, run_id, created_at, journal, saved } = kept;
         let (expect, wait, clock) = (crew.expect, self.wait, clock::boot());
         let token = self.token.as_deref().map(Arc::from);
-        let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, saved };
+        let collector = self.rows_folder(&run_id)?.map(|folder| Collector::new(folder, &run_id));
+        let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, collector, saved };
         let incoming = TcpListenerStream::new(listener);
         let finished = conduct(task, incoming, interrupts, steering, &mut Lines::new()).await;
         operators.iter().for_each(JoinHandle::abort);
         tokio::task::spawn_blocking(|| agents.stop()).await.unwrap_or_default();
         finished.map_err(Failure::internal)
+    }
+
+    /// Where the rows of a run are kept, if they are wanted.
+    fn rows_folder(&self, run_id: &str) -> Result<Option<PathBuf>, Failure> {
+        if !self.rows {
+            return Ok(None);
+        }
+        let kept = self.data_dir.as_ref().map(|folder| rows_of(folder, run_id));
+        let folder = kept.or_else(|| self.out.as_ref().map(|folder| folder.join("rows")));
+        let folder = folder.ok_or_else(|| {
+            Failure::usage("--rows needs a place for them: add --data-dir DIR, or --out DIR")
+        })?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Failure::usage(format!("make {}: {error}", folder.display())))?;
+        Ok(Some(folder))
     }
 
     /// Lets operators steer the run. Without an address that was asked for, a taken port is no reason not to run.
@@ -296,6 +315,11 @@ pub fn print(text: &str) {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
 }
 
+/// The folder with the rows of a run, in a controller's data directory.
+pub fn rows_of(data_dir: &Path, run_id: &str) -> PathBuf {
+    data_dir.join("runs").join(run_id).join("rows")
+}
+
 /// Where operators steer a run when nothing else is said.
 pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50052);
 /// Wishes of operators that wait.
@@ -328,6 +352,7 @@ mod tests {
             data_dir: None,
             resume: false,
             keep_deltas: false,
+            rows: false,
             strict,
         }
     }

@@ -8,6 +8,7 @@ use std::fmt::Display;
 pub mod compared;
 mod faults;
 mod loads;
+mod extras;
 mod page;
 mod table;
 
@@ -30,6 +31,8 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     agents(&mut page, &report.agents);
     faults::section(&mut page, &report.faults);
     thresholds(&mut page, &report.thresholds);
+    extras::samples(&mut page, &report.samples);
+    extras::rows(&mut page, report.rows.as_ref());
     sentences(&mut page, "reasons", &report.verdict.reasons);
     sentences(&mut page, "warnings", &report.warnings);
     page.into_text()

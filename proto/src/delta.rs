@@ -1,5 +1,7 @@
 //! Deltas: the one message that carries what was measured.
 
+mod sample;
+
 use crate::v1;
 use common::delta::Delta;
 use common::histogram::{Histogram, HistogramError, plus};
@@ -131,6 +133,17 @@ pub fn add_series(measured: &mut Measured, message: &v1::Delta) -> Result<(), Re
     Ok(())
 }
 
+/// The same, and writes down whose the samples are that came in `message`.
+pub fn add_signed(measured: &mut Measured, message: &v1::Delta, agent: &str) -> Result<(), Refused> {
+    add_series(measured, message)?;
+    for one in message.series.iter().filter(|one| !one.samples.is_empty()) {
+        if let Some(own) = measured.series.get_mut(one.series as usize) {
+            own.samples.sign(agent);
+        }
+    }
+    Ok(())
+}
+
 /// Adds one histogram straight from its bytes. On an error nothing has changed.
 pub fn read_histogram(own: &mut Histogram, message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
     message.map_or(Ok(()), |message| own.add_v2(&message.v2, message.count, message.overflow))
@@ -160,6 +173,7 @@ fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
         connect_time: histogram_to_wire(&series.connect_time),
         size: histogram_to_wire(&series.size),
         buckets: series.timeline.iter().map(bucket).collect(),
+        samples: series.samples.iter().map(sample::to_wire).collect(),
     }
 }
 
@@ -176,6 +190,7 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
     if one.buckets.len() > BUCKETS_MAX {
         return Err(Refused::Length { what: "buckets", got: one.buckets.len(), expected: BUCKETS_MAX });
     }
+    sample::check(&one.samples)?;
     for bucket in &one.buckets {
         if !bucket.width_s.is_power_of_two() || !bucket.start_s.is_multiple_of(bucket.width_s) {
             return Err(Refused::Range { what: "bucket width", got: bucket.width_s });
@@ -216,6 +231,10 @@ fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
     read_histogram(&mut own.ttfb, one.ttfb.as_ref())?;
     read_histogram(&mut own.connect_time, one.connect_time.as_ref())?;
     read_histogram(&mut own.size, one.size.as_ref())?;
+    for message in &one.samples {
+        let (cause, sample) = sample::from_wire(message)?;
+        own.samples.keep(cause, sample);
+    }
     one.buckets.iter().try_for_each(|bucket| read_bucket(own, bucket))
 }
 

@@ -126,6 +126,7 @@ impl Desk {
             return Ok(None);
         }
         Ok(Some(Task {
+            collector: None,
             plan: self.plan.clone(),
             expect: self.expect as usize,
             wait: GATHER,

@@ -353,7 +353,6 @@ impl Hand {
             start_skew: self.skew,
             economy: false,
             finished: self.streams.iter().all(Stream::is_finished),
-            warnings: vec![],
         }
     }
 }

@@ -27,8 +27,7 @@ impl Worker {
         }
         let ended = Ended { outcome: judged.outcome(), ..*ended };
         if let Some((_, failed)) = &judged.failed {
-            let show = || Exchange::new(failed, answer.status, kept.as_deref());
-            self.recorder.borrow_mut().failed(&ended, &failed.check, show);
+            self.keep_sample(&ended, Some(&|| Exchange::new(failed, answer.status, kept.as_deref())));
         }
         self.shelf.put(kept);
         self.go_on(&ended, judged);

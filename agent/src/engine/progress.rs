@@ -4,6 +4,7 @@ use crate::engine::ended::{Ended, Job};
 use crate::engine::iteration::{Follows, Iteration, Key};
 use crate::engine::worker::{FENCED_POLL, Next, PIECE, Worker};
 use common::arrivals::Due;
+use common::outcome::Outcome;
 use common::time::RunTime;
 use std::rc::Rc;
 
@@ -11,6 +12,9 @@ impl Worker {
     /// A request ended: record it and go on with its iteration, or give its slot to the next arrival that waits.
     pub(super) fn settle(self: &Rc<Self>, ended: &Ended) {
         self.recorder.borrow_mut().ended(ended);
+        if ended.outcome != Outcome::Ok && ended.answer.is_none() {
+            self.keep_sample(ended, None);
+        }
         match ended.job.iteration {
             None => {
                 self.end_of_visit(&ended.job);

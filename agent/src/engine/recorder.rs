@@ -2,11 +2,11 @@
 
 use crate::engine::ended::{Ended, Job, micros};
 use crate::engine::iteration::Iteration;
-use crate::engine::judge::Exchange;
-use crate::engine::rows::Rows;
+use crate::engine::rows::{Rows, Sink};
 use common::arrivals::Due;
 use common::measured::Measured;
 use common::pacer::SkipReason;
+use common::sample::{Cause, Gate, Sample};
 use common::time::{NANOS_PER_SECOND, RunTime};
 use std::time::Duration;
 
@@ -14,18 +14,19 @@ use std::time::Duration;
 pub struct Recorder {
     measured: Measured,
     rows: Option<Rows>,
+    gate: Gate,
 }
 
 impl Recorder {
     /// Records into `empty`.
     #[must_use]
-    pub const fn new(empty: Measured) -> Self {
-        Self { measured: empty, rows: None }
+    pub fn new(empty: Measured) -> Self {
+        Self { measured: empty, rows: None, gate: Gate::default() }
     }
 
-    /// Writes a row per request too.
-    pub(super) fn keep_rows(&mut self, rows: Rows) {
-        self.rows = Some(rows);
+    /// Hands over a row per request too.
+    pub(super) fn keep_rows(&mut self, sink: Sink) {
+        self.rows = Some(Rows::new(sink));
     }
 
     /// An iteration begins; `series` counts the scenario's arrivals.
@@ -105,17 +106,20 @@ impl Recorder {
         }
     }
 
-    /// An answer was not good; `show` makes what there is to show of it.
-    pub(super) fn failed(&mut self, _ended: &Ended, _cause: &str, _show: impl FnOnce() -> Exchange) {}
-
-    /// Everything since the last time.
-    #[must_use]
-    pub fn take(&mut self) -> Measured {
-        self.measured.take()
+    /// Whether the exchange of a request that failed is one of those that are kept; it is taken for kept.
+    pub(super) fn wants(&mut self, job: &Job, cause: Cause) -> bool {
+        self.gate.takes(job.series, cause, (job.due.k, job.due.at))
     }
 
-    /// Puts rows on the disk; a failed write is told once, at the end.
-    pub(super) fn finish_rows(&mut self) -> Result<(), String> {
-        self.rows.take().map_or(Ok(()), Rows::finish)
+    /// Keeps a failing exchange.
+    pub(super) fn keep(&mut self, job: &Job, cause: Cause, sample: Sample) {
+        self.measured.series[job.series].samples.keep(cause, sample);
+    }
+
+    /// Everything since the last time; its rows are handed over.
+    #[must_use]
+    pub fn take(&mut self) -> Measured {
+        self.rows.iter_mut().for_each(Rows::flush);
+        self.measured.take()
     }
 }

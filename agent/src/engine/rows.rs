@@ -1,57 +1,85 @@
-//! A row per request, for checking and debugging: what the histograms were made from.
+//! A row per request: what the histograms were made from, as compressed CSV.
+//!
+//! Engine threads gather rows and hand them over in batches, through a bounded queue, to one thread that writes. They
+//! never wait for it: what the queue has no room for is dropped and counted.
 
-use crate::engine::ended::{Ended, Job, micros};
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
+mod line;
+mod writer;
 
-/// A CSV file that one engine thread writes.
-pub(super) struct Rows {
-    out: BufWriter<File>,
-    failed: Option<std::io::Error>,
+use crate::engine::ended::Ended;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+pub use line::HEADER;
+pub use writer::{Kept, Writer};
+
+/// The way of one engine thread's rows to the file.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    sink: Sink,
+    batch: Vec<Ended>,
+}
+
+/// Where batches of rows go.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// What the writing thread is told.
+#[derive(Debug)]
+enum Message {
+    Rows(Vec<Ended>),
+    End,
+}
+
+impl Sink {
+    /// A queue of `batches`, and its other end.
+    fn new(batches: usize) -> (Self, std::sync::mpsc::Receiver<Message>) {
+        let (queue, messages) = sync_channel(batches);
+        (Self { queue, dropped: Arc::default() }, messages)
+    }
+
+    /// Hands over a batch, or drops it when there is no room.
+    fn give(&self, batch: Vec<Ended>) {
+        let rows = batch.len() as u64;
+        if self.queue.try_send(Message::Rows(batch)).is_err() {
+            self.dropped.fetch_add(rows, Ordering::Relaxed);
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
 }
 
 impl Rows {
-    /// Creates the file.
-    pub(super) fn create(path: &Path) -> std::io::Result<Self> {
-        let mut out = BufWriter::new(File::create(path)?);
-        out.write_all(HEADER.as_bytes())?;
-        Ok(Self { out, failed: None })
+    pub(crate) fn new(sink: Sink) -> Self {
+        Self { sink, batch: Vec::with_capacity(BATCH) }
     }
 
-    /// Writes a row. After a first failure nothing more is written, and [`Rows::finish`] tells of it.
-    pub(super) fn write(&mut self, ended: &Ended) {
-        if self.failed.is_none() {
-            self.failed = self.try_write(ended).err();
+    pub(crate) fn write(&mut self, ended: &Ended) {
+        self.batch.push(*ended);
+        if self.batch.len() == BATCH {
+            self.flush();
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<(), String> {
-        match self.failed.take().or_else(|| self.out.flush().err()) {
-            None => Ok(()),
-            Some(error) => Err(format!("rows are incomplete: {error}")),
+    /// Hands over what was gathered, so that a thread with little to do does not keep it.
+    pub(crate) fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+            self.sink.give(batch);
         }
-    }
-
-    fn try_write(&mut self, ended: &Ended) -> std::io::Result<()> {
-        let Ended { outcome, bytes_in, bytes_out, .. } = ended;
-        let Job { scenario, due, .. } = ended.job;
-        let status = ended.answer.map_or(0, |answer| answer.status);
-        let body = ended.answer.map_or(0, |answer| answer.body_bytes);
-        let sent = ended.sent.map_or(-1, |sent| sent.nanos().cast_signed());
-        let response = micros(ended.done.since(due.at));
-        let service = ended.sent.map_or(0, |sent| micros(ended.done.since(sent)));
-        writeln!(
-            self.out,
-            "{scenario},{},{},{sent},{},{status},{},{body},{bytes_in},{bytes_out},{response},{service}",
-            due.k,
-            due.at.nanos(),
-            ended.done.nanos(),
-            outcome.name(),
-        )
     }
 }
 
-/// Times are nanoseconds of run time (`sent_ns` −1 when nothing was sent) and microseconds; sizes are bytes.
-const HEADER: &str = "scenario,arrival,due_ns,sent_ns,done_ns,status,outcome,body_bytes,bytes_in,bytes_out,\
-                      response_time_us,service_time_us\n";
+/// Rows that are handed over together: the queue's lock is taken once for so many.
+const BATCH: usize = 256;
+/// Batches that wait for the disk; about 16 MB.
+const QUEUE: usize = 512;
+
+#[cfg(test)]
+mod tests;

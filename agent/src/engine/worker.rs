@@ -12,7 +12,6 @@ use crate::engine::iteration::{Course, Iteration, Iterations, courses};
 use crate::engine::judge::{Look, Shelf};
 use crate::engine::lean::Lean;
 use crate::engine::recorder::Recorder;
-use crate::engine::rows::Rows;
 use crate::engine::stream::{Stream, slots};
 use crate::engine::visitors::{Visitors, visits};
 use crate::engine::{Part, Setup, Snapshot};
@@ -22,7 +21,7 @@ use common::histogram::Histogram;
 use common::measured::Measured;
 use common::pacer::{Order, SkipReason};
 use common::plan::{Client as Which, Load, Pacing, Plan};
-use common::script::Script;
+use common::script::{Script, Secrets};
 use common::share::Share;
 use common::time::RunTime;
 use std::cell::{Cell, RefCell};
@@ -35,6 +34,7 @@ use tokio::sync::Notify;
 pub(super) struct Worker {
     pub(super) plan: Arc<Plan>,
     pub(super) script: Arc<Script>,
+    pub(super) secrets: Arc<Secrets>,
     /// What is kept of answers, by [`Job::request`].
     pub(super) looks: Vec<Look>,
     pub(super) shelf: Shelf,
@@ -94,8 +94,8 @@ impl Worker {
             Which::Full => Client::Full(Full::new(&plan, &setup.script, &setup.allow)?),
         };
         let mut recorder = Recorder::new(Measured::for_plan(&plan));
-        if let Some(folder) = &setup.rows {
-            recorder.keep_rows(rows(folder, number)?);
+        if let Some(sink) = &setup.rows {
+            recorder.keep_rows(sink.clone());
         }
         let worker = Self {
             recorder: RefCell::new(recorder),
@@ -118,6 +118,7 @@ impl Worker {
             visits: visits(&plan),
             visitors: Visitors::new(&plan),
             script: Arc::clone(&setup.script),
+            secrets: Arc::clone(&setup.secrets),
             plan,
             streams,
             client,
@@ -322,7 +323,6 @@ impl Worker {
             self.pace.set(Pace { economy: true, changed_by_itself: true, ..pace });
         }
         let finished = self.is_finished();
-        let rows = if finished { self.recorder.borrow_mut().finish_rows() } else { Ok(()) };
         Snapshot {
             measured,
             cursors: self.streams.iter().map(Stream::cursor).collect(),
@@ -331,7 +331,6 @@ impl Worker {
             start_skew: pace.start_skew,
             economy: self.pace.get().changed_by_itself,
             finished,
-            warnings: rows.err().into_iter().collect(),
         }
     }
 
@@ -339,11 +338,6 @@ impl Worker {
         self.streams.iter().for_each(|stream| stream.set_quantum(QUANTUM));
         self.pace.set(Pace { economy: true, ..self.pace.get() });
     }
-}
-
-fn rows(folder: &std::path::Path, number: usize) -> Result<Rows, String> {
-    let path = folder.join(format!("rows-{}-{number}.csv", std::process::id()));
-    Rows::create(&path).map_err(|error| format!("create {}: {error}", path.display()))
 }
 
 /// A core that is used up while most arrivals go out late gains more from waking less often than it loses.

@@ -23,9 +23,6 @@ impl Link<'_, '_> {
         }
         let epoch = membership.session.holds().epoch;
         let sealed = membership.fleet.flush(epoch).await.map_err(End::Lost)?;
-        for warning in membership.fleet.take_warnings() {
-            (self.ties.say)(&warning);
-        }
         let Some(delta) = sealed else { return Ok(()) };
         self.waits_since.get_or_insert_with(Instant::now);
         // What the heartbeat says of the last interval belongs before the last delta.

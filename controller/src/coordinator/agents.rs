@@ -92,6 +92,7 @@ impl<W: Watcher> Coordinator<W> {
             return None;
         }
         let name = own.name.clone();
+        self.expect_rows(session);
         let joined = self.sessions.resume(session, hello, down.clone(), self.books.last_applied(session));
         self.send(session, Down::Welcome(joined.welcome));
         if through {

@@ -75,11 +75,20 @@ impl<W: Watcher> Coordinator<W> {
             schedule_fingerprints: self.steering.fingerprints(&self.books),
             share: Some(proto::share::to_wire(share, &[])),
             files: self.files.to_wire(),
+            rows: self.collector.is_some(),
         };
+        self.expect_rows(session);
         let Some(own) = self.sessions.get_mut(session) else { return };
         own.grant.allow(0);
         let command = own.ask(Asked::Ready);
         self.send_command(session, command, Down::Assignment(assignment));
+    }
+
+    /// Who takes part has rows to bring.
+    pub(super) fn expect_rows(&self, session: SessionId) {
+        if let Some(collector) = &self.collector {
+            collector.expect(session, &self.sessions.name(session));
+        }
     }
 
     fn start(&mut self, session: SessionId, zero_at: Duration) {

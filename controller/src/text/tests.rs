@@ -78,6 +78,8 @@ pub(crate) fn report() -> Report {
             rule("browse.response_time.p99", "< 250ms", Unit::Us, 812_000.0, false),
             rule("error_rate", "< 1%", Unit::Share, 0.001, true),
         ],
+        samples: vec![],
+        rows: None,
         warnings: vec![
             "agent agent-1 was too busy for precise pacing and changed to economy by itself".into(),
         ],

@@ -9,6 +9,8 @@ mod cluster;
 mod truth;
 mod closed;
 mod stream;
+mod collected;
+mod import;
 mod stall;
 mod refusals;
 mod endings;

@@ -3,6 +3,7 @@
 use crate::cluster::{Cluster, histogram, turn};
 use crate::rows::{self, Row};
 use crate::targets::demo;
+use common::report::Report;
 
 #[test]
 fn arrivals_of_four_agents_are_one_even_stream() {
@@ -57,8 +58,14 @@ fn merged_equals_the_union_of_the_rows() {
         demo.url()
     );
     let run = Cluster::start(&plan, 4, true).end();
-    for (number, series) in run.report.series.iter().enumerate() {
-        let own: Vec<&Row> = run.rows.iter().flatten().filter(|row| row.scenario == number).collect();
+    assert_eq!(run.report.series.len(), 2);
+    assert_merged(&run.report, &run.rows.concat());
+}
+
+/// What the report says of each series is what its rows say, bucket by bucket.
+pub(crate) fn assert_merged(report: &Report, rows: &[Row]) {
+    for series in &report.series {
+        let own: Vec<&Row> = rows.iter().filter(|row| row.scenario == series.scenario).collect();
         assert_eq!(own.len() as u64, series.requests, "{}", series.scenario);
         let (response, service) = (&series.response_time, &series.service_time);
         for (summary, of) in [

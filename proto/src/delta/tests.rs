@@ -1,4 +1,5 @@
 use super::*;
+use common::sample::{Cause, Sample};
 use proptest::prelude::*;
 use prost::Message;
 
@@ -23,6 +24,9 @@ fn any_delta() -> impl Strategy<Value = Delta> {
                     histogram.record(time);
                 }
                 series.size.record(time / 7);
+                let (cause, arrival) = (Cause { outcome: Outcome::ALL[outcome], status }, time);
+                let (due, request) = (RunTime::from_nanos(second), format!("GET /{time}\n"));
+                series.samples.keep(cause, Sample { arrival, due, request, ..Sample::default() });
                 let bucket = series.timeline.at(RunTime::from_nanos(second * 1_000_000_000));
                 bucket.started += 1;
                 bucket.response_time.record(time);

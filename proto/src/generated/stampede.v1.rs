@@ -19,6 +19,40 @@ pub struct HealthReply {
     #[prost(string, tag = "1")]
     pub state: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RowsChunk {
+    /// In the first message of a stream, and only there.
+    #[prost(message, optional, tag = "1")]
+    pub head: ::core::option::Option<RowsHead>,
+    /// The next bytes of the file; at most 256 KiB.
+    #[prost(bytes = "vec", tag = "2")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RowsHead {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub session_id: u64,
+    /// The length of the file.
+    #[prost(uint64, tag = "3")]
+    pub bytes: u64,
+    /// Its SHA-256.
+    #[prost(bytes = "vec", tag = "4")]
+    pub sha256: ::prost::alloc::vec::Vec<u8>,
+    /// Rows in it.
+    #[prost(uint64, tag = "5")]
+    pub rows: u64,
+    /// Rows that are not: the disk was too slow for them.
+    #[prost(uint64, tag = "6")]
+    pub dropped: u64,
+    /// Why the file ends before the run; empty when it does not.
+    #[prost(string, tag = "7")]
+    pub failed: ::prost::alloc::string::String,
+}
+/// The file is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RowsReceipt {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentMessage {
     /// 0 before Welcome.
@@ -251,6 +285,9 @@ pub struct Assignment {
     /// The files that the plan names, to be fetched by their hashes.
     #[prost(message, repeated, tag = "5")]
     pub files: ::prost::alloc::vec::Vec<PlanFile>,
+    /// Whether a row per request is kept and brought to CollectRows.
+    #[prost(bool, tag = "9")]
+    pub rows: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlanFile {
@@ -508,6 +545,35 @@ pub struct SeriesDelta {
     /// By due time.
     #[prost(message, repeated, tag = "11")]
     pub buckets: ::prost::alloc::vec::Vec<Bucket>,
+    /// Failing exchanges to be looked at; at most 300.
+    #[prost(message, repeated, tag = "20")]
+    pub samples: ::prost::alloc::vec::Vec<Sample>,
+}
+/// A failing exchange. Its texts are without credentials.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sample {
+    /// An outcome's number.
+    #[prost(uint32, tag = "1")]
+    pub outcome: u32,
+    /// 100 to 999; 0: no answer came.
+    #[prost(uint32, tag = "2")]
+    pub status: u32,
+    #[prost(uint64, tag = "3")]
+    pub arrival: u64,
+    /// Run time.
+    #[prost(uint64, tag = "4")]
+    pub due: u64,
+    /// Empty from agents.
+    #[prost(string, tag = "5")]
+    pub agent: ::prost::alloc::string::String,
+    /// What was wrong, where there is more to say than the outcome.
+    #[prost(string, tag = "6")]
+    pub detail: ::prost::alloc::string::String,
+    /// At most 8 KiB each.
+    #[prost(string, tag = "7")]
+    pub request: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub answer: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusCount {
@@ -799,6 +865,28 @@ pub mod agent_service_client {
                 .insert(GrpcMethod::new("stampede.v1.AgentService", "FetchBlob"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// A row per request of one agent, as a file: after its part of the run, when the assignment asked for it.
+        pub async fn collect_rows(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::RowsChunk>,
+        ) -> std::result::Result<tonic::Response<super::RowsReceipt>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AgentService/CollectRows",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AgentService", "CollectRows"));
+            self.inner.client_streaming(req, path, codec).await
+        }
         /// Whether the controller is alive; needs no token and tells nothing else.
         pub async fn health(
             &mut self,
@@ -869,6 +957,11 @@ pub mod agent_service_server {
             &self,
             request: tonic::Request<super::FetchBlobRequest>,
         ) -> std::result::Result<tonic::Response<Self::FetchBlobStream>, tonic::Status>;
+        /// A row per request of one agent, as a file: after its part of the run, when the assignment asked for it.
+        async fn collect_rows(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::RowsChunk>>,
+        ) -> std::result::Result<tonic::Response<super::RowsReceipt>, tonic::Status>;
         /// Whether the controller is alive; needs no token and tells nothing else.
         async fn health(
             &self,
@@ -1085,6 +1178,51 @@ pub mod agent_service_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/stampede.v1.AgentService/CollectRows" => {
+                    #[allow(non_camel_case_types)]
+                    struct CollectRowsSvc<T: AgentService>(pub Arc<T>);
+                    impl<
+                        T: AgentService,
+                    > tonic::server::ClientStreamingService<super::RowsChunk>
+                    for CollectRowsSvc<T> {
+                        type Response = super::RowsReceipt;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::RowsChunk>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AgentService>::collect_rows(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CollectRowsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.client_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -69,8 +69,10 @@ fn a_changed_rate_outlives_its_controller_and_reaches_who_joins_late() {
 
 /// The agents' rows are the schedule of this plan with the changes that the store tells of, arrival by arrival.
 fn assert_as_changed(run: &Run, plan: &str, folder: &Path, changes: usize) {
-    for (number, planned) in schedule(plan, &folder.join("data"), changes).into_iter().enumerate() {
-        let rows = run.rows.iter().flatten().filter(|row| row.scenario == number);
+    let scenarios = Plan::parse("plan", plan).unwrap().scenarios;
+    for (scenario, planned) in scenarios.iter().zip(schedule(plan, &folder.join("data"), changes)) {
+        let number = &scenario.name;
+        let rows = run.rows.iter().flatten().filter(|row| row.scenario == *number);
         let mut fired: Vec<Due> = rows.map(due).collect();
         fired.sort_unstable();
         let differs = fired.iter().zip(&planned).find(|(fired, planned)| fired != planned);
