@@ -51,6 +51,12 @@ pub(super) fn assemble(
         drop_implied(&mut found);
         join_headers(&mut found.headers);
         secrets.take(&mut found);
+        if matches!(&found.body, Body::Text(text) if !text.to_plan().trim_start().starts_with(['{', '['])) {
+            notes.look_at(
+                "bodies that are neither JSON nor forms: see whether there are credentials in them",
+                &place,
+            );
+        }
         steps.push(found);
     }
     if steps.is_empty() {

@@ -77,7 +77,7 @@ impl Secrets {
                 }
             }
             Body::Text(value) | Body::Json(value) => {
-                *value = value.map_text(|text| self.json(text));
+                *value = self.body(value);
             }
             Body::None | Body::File(_) => {}
         }
@@ -168,6 +168,63 @@ impl Secrets {
         value
     }
 
+    /// Credentials in a body as text. What a template or a reference makes is a mark in it meanwhile, for it may stand
+    /// between quotes that belong together.
+    fn body(&mut self, value: &Value) -> Value {
+        let (mut text, mut made) = (String::new(), Vec::new());
+        for piece in value.pieces() {
+            match piece {
+                Piece::Text(own) => text.push_str(own),
+                other => {
+                    text.push(MADE);
+                    made.push(other.clone());
+                }
+            }
+        }
+        let is_pairs =
+            text.contains('=') && !text.contains(['"', '{', '<']) && !text.contains(char::is_whitespace);
+        let taken = if is_pairs { self.pairs(&text) } else { self.json(&text) };
+        let mut made = made.into_iter();
+        taken.map_text(|text| {
+            let mut whole = Value::default();
+            for (n, part) in text.split(MADE).enumerate() {
+                if n > 0 {
+                    made.next().into_iter().for_each(|piece| whole.push(piece));
+                }
+                whole.push_text(part);
+            }
+            whole
+        })
+    }
+
+    /// Credentials in `name=value&…`.
+    fn pairs(&mut self, text: &str) -> Value {
+        let mut value = Value::default();
+        for (n, pair) in text.split('&').enumerate() {
+            value.push_text(if n == 0 { "" } else { "&" });
+            match pair.split_once('=') {
+                Some((name, content)) if is_credential(name) => {
+                    value.push_text(&format!("{name}="));
+                    value.append(self.parts(name, content));
+                }
+                _ => value.append(self.hidden(pair, "body")),
+            }
+        }
+        value
+    }
+
+    /// All of `content` but what is made elsewhere is a credential.
+    fn parts(&mut self, key: &str, content: &str) -> Value {
+        let mut value = Value::default();
+        for (n, part) in content.split(MADE).enumerate() {
+            value.push_text(if n == 0 { "" } else { MADE_TEXT });
+            if !part.is_empty() {
+                value.push(Piece::Secret(self.keep(&variable(key), part, &format!("body {key}"))));
+            }
+        }
+        value
+    }
+
     /// Credentials in JSON: the strings of keys that name one. Everything else stays as it was written.
     fn json(&mut self, text: &str) -> Value {
         let mut value = Value::default();
@@ -185,7 +242,7 @@ impl Secrets {
             match key.take().filter(|_| is_value) {
                 Some(key) if is_credential(&key) && !inner.is_empty() => {
                     value.push_text("\"");
-                    value.push(Piece::Secret(self.keep(&variable(&key), inner, &format!("body {key}"))));
+                    value.append(self.parts(&key, inner));
                     value.push_text("\"");
                 }
                 _ => value.append(self.hidden(string, "body")),
@@ -293,6 +350,10 @@ pub(super) fn variable(name: &str) -> String {
     }
 }
 
+/// Stands for a piece that is made elsewhere; of the private range, which no body holds.
+const MADE: char = '\u{e002}';
+const MADE_TEXT: &str = "\u{e002}";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +396,31 @@ mod tests {
         );
         let names: Vec<String> = secrets.list().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["ACCESS_TOKEN", "COOKIE", "PASSWORD", "TOKEN", "TOKEN_2", "X_API_KEY"]);
+    }
+
+    #[test]
+    fn credentials_between_templates_and_in_plain_pairs_are_found() {
+        let mut secrets = Secrets::default();
+        let mut body = Value::text("{\"user\": \"");
+        body.push(Piece::Expression("user".into()));
+        body.push_text("\", \"password\": \"hunter2\", \"id\": \"");
+        body.push(Piece::Expression("uuid()".into()));
+        body.push_text("\", \"token\": \"");
+        body.push(Piece::Expression("token".into()));
+        body.push_text("\"}");
+        for (body, expected) in [
+            (
+                body,
+                "{\"user\": \"{{ user }}\", \"password\": \"${env:PASSWORD}\", \"id\": \"{{ uuid() }}\", \
+                 \"token\": \"{{ token }}\"}",
+            ),
+            (Value::text("a=1&password=hunter2&a=2"), "a=1&password=${env:PASSWORD}&a=2"),
+        ] {
+            let mut found = found(&[], &[], Body::Text(body));
+            secrets.take(&mut found);
+            let Body::Text(body) = &found.body else { panic!() };
+            assert_eq!(body.to_plan(), expected);
+        }
     }
 
     #[test]

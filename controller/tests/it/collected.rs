@@ -11,6 +11,7 @@ fn plan(url: &str) -> String {
         r#"
         name = "collected"
         max_lateness = "1m"
+        drain = "2s"
         [target]
         base_url = "{url}"
         [[scenario]]

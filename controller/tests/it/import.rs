@@ -70,7 +70,7 @@ fn commands_that_people_write_are_a_plan() {
             "form = { user = \"ann\", password = \"${env:PASSWORD}\" }",
             "redirects = 10",
             "timeout = \"2s 500ms\"",
-            "path = \"/search?q=a+b%26c&limit=10\"",
+            "path = \"/search?limit=10&q=a+b%26c\"",
             "auth = { basic = { user = \"ann\", password = \"${env:PASSWORD}\" } }",
             "{ name = \"note\", value = \"hello\", type = \"text/plain\" }",
             "{ name = \"file\", file = \"report.pdf\", filename = \"report.pdf\" }",
