@@ -1,5 +1,6 @@
 //! Files of plans: fetched from the controller by their hashes, kept while they fit.
 
+use crate::dial::connect;
 use crate::{Agent, Say};
 use common::plan::file_hash;
 use proto::v1;
@@ -37,7 +38,7 @@ impl Blobs {
                 None => {
                     let channel = match client.take() {
                         Some(channel) => channel,
-                        None => crate::session::channel(agent).await?,
+                        None => connect(agent).await.map_err(|error| error.to_string())?,
                     };
                     let bytes = download(agent, &channel, file, say).await;
                     client = Some(channel);

@@ -259,6 +259,13 @@ async fn script(
     let told = |wrong: Vec<String>| redactor.redact(&wrong.join("; "));
     let resources = resources(plan, files, secrets).map_err(told)?;
     let script = Script::compile(plan, &resources).map_err(told)?;
+    let mut redactor = redactor;
+    // A password goes out in another form: together with its user's name, in base64.
+    let basic = plan.steps().filter(|(scenario, step)| plan.scenarios[*scenario].steps[*step].basic);
+    for message in basic.filter_map(|(scenario, step)| script.fixed(scenario, step)) {
+        let authorization = message.headers.iter().find(|(name, _)| name == "authorization");
+        authorization.iter().for_each(|(_, value)| redactor.add(value.trim_start_matches("Basic ")));
+    }
     Ok((script, redactor))
 }
 

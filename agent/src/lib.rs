@@ -11,6 +11,7 @@ pub mod http1;
 pub mod decode;
 pub mod engine;
 pub mod world;
+mod dial;
 mod secrets;
 mod blobs;
 mod fleet;

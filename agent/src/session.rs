@@ -13,7 +13,6 @@ use common::clock::{Estimator, Probe};
 use common::session::{LeaseReply, Session};
 use common::share::Share;
 use common::time::RunTime;
-pub(crate) use join::channel;
 use join::{join, refused};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 pub(crate) use rows::bring_rows;

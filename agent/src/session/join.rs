@@ -1,6 +1,7 @@
 //! The way in: two connections, Hello, Welcome.
 
 use crate::Agent;
+use crate::dial::{DialError, connect};
 use crate::fleet::Means;
 use crate::membership::Membership;
 use crate::session::{End, Ties, message};
@@ -11,9 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status, Streaming};
+use tonic::{Status, Streaming};
 
 /// A stream on which the controller said Welcome.
 pub(super) struct Joined {
@@ -37,7 +36,8 @@ pub(super) async fn join(
     let seen = membership.map_or(0, |membership| membership.session.controller_epoch());
     // The channel is new and has room.
     up.try_send(message(0, seen, Up::Hello(hello))).unwrap_or_default();
-    let mut control = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
+    let mut control = AgentServiceClient::new(connect(agent).await.map_err(End::from)?)
+        .max_decoding_message_size(MESSAGE_MAX);
     let request = agent.authorised(ReceiverStream::new(messages));
     let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
     let mut down = opened.map_err(|status| refused(&status))?.into_inner();
@@ -51,7 +51,8 @@ pub(super) async fn join(
         _ => return Err(End::Rejected("the controller did not answer Hello with Welcome".into())),
     };
     let (deltas, outgoing) = mpsc::channel(QUEUE);
-    let mut deliver = AgentServiceClient::new(connect(agent).await?).max_decoding_message_size(MESSAGE_MAX);
+    let mut deliver = AgentServiceClient::new(connect(agent).await.map_err(End::from)?)
+        .max_decoding_message_size(MESSAGE_MAX);
     let opened =
         timeout(WELCOME_WITHIN, deliver.deliver(agent.authorised(ReceiverStream::new(outgoing)))).await;
     let acks = opened.map_err(|_| silent(agent))?.map_err(|status| refused(&status))?.into_inner();
@@ -81,16 +82,6 @@ impl Agent {
             resume: None,
         }
     }
-
-    pub(crate) fn authorised<T>(&self, stream: T) -> Request<T> {
-        let mut request = Request::new(stream);
-        let token =
-            self.token.as_ref().map(|token| MetadataValue::<Ascii>::try_from(format!("Bearer {token}")));
-        if let Some(Ok(token)) = token {
-            request.metadata_mut().insert(proto::TOKEN_KEY, token);
-        }
-        request
-    }
 }
 
 impl Ties<'_> {
@@ -99,42 +90,13 @@ impl Ties<'_> {
     }
 }
 
-/// Another connection to the controller; the error is for the operator.
-pub(crate) async fn channel(agent: &Agent) -> Result<Channel, String> {
-    connect(agent).await.map_err(|end| match end {
-        End::Unreachable(why) | End::Lost(why) | End::Rejected(why) => why,
-        End::Released(_) | End::Interrupted => "the run is over".to_owned(),
-    })
-}
-
-async fn connect(agent: &Agent) -> Result<Channel, End> {
-    let address = format!("http://{}", agent.controller);
-    let endpoint = Endpoint::from_shared(address).map_err(|_| {
-        End::Rejected(format!(
-            "{} is no address: write HOST:PORT, for example 10.0.0.5:50051",
-            agent.controller
-        ))
-    })?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
-    (agent.world.dial)(endpoint).await.map_err(|error| {
-        End::Unreachable(format!(
-            "cannot reach a controller at {}: {}; is `controller start --listen {}` running there?",
-            agent.controller,
-            innermost(&error),
-            agent.controller
-        ))
-    })
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+impl From<DialError> for End {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Rejected(why) => Self::Rejected(why),
+            DialError::Unreachable(why) => Self::Unreachable(why),
+        }
+    }
 }
 
 pub(super) fn refused(status: &Status) -> End {
@@ -156,6 +118,4 @@ fn silent(agent: &Agent) -> End {
 /// Messages that wait to be sent: more means that the connection is stuck.
 const QUEUE: usize = 64;
 const MESSAGE_MAX: usize = proto::MESSAGE_BYTES_MAX;
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 const WELCOME_WITHIN: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(2);

@@ -1,7 +1,8 @@
 //! A run's rows go to the controller, once its part of the run is over.
 
 use super::Ties;
-use super::join::{channel, refused};
+use super::join::refused;
+use crate::dial::connect;
 use crate::engine::rows::{Kept, Writer};
 use crate::{Agent, Say};
 use proto::v1;
@@ -86,7 +87,7 @@ fn close(rows: Rows) -> (v1::RowsHead, Kept) {
 }
 
 async fn bring(agent: &Agent, head: &v1::RowsHead, path: &Path) -> Result<(), String> {
-    let mut client = AgentServiceClient::new(channel(agent).await?);
+    let mut client = AgentServiceClient::new(connect(agent).await.map_err(|error| error.to_string())?);
     let (chunks, outgoing) = mpsc::channel(CHUNKS);
     let first = v1::RowsChunk { head: Some(head.clone()), data: vec![] };
     let file =

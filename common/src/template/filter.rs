@@ -33,7 +33,7 @@ pub(super) fn read(name: &str, args: &[Argument]) -> Result<Filter, Flaw> {
         "json" => Filter::Json,
         other => {
             let known = ["int", "round", "urlencode", "json"];
-            let meant = nearest(other, known.into_iter()).map(|meant| format!("did you mean `{meant}`? "));
+            let meant = nearest(other, known).map(|meant| format!("did you mean `{meant}`? "));
             let help = format!("{}known here: {}", meant.unwrap_or_default(), known.join(", "));
             return Err(Flaw::new(format!("unknown filter `{other}`"), help));
         }

@@ -136,7 +136,7 @@ fn read<'a>(name: &str, args: &'a [Argument]) -> Result<Meaning<'a>, Flaw> {
         ("regex", [Argument::Text(pattern)]) => Ok(Meaning::Other(Call::Pattern(Pattern::read(pattern)?))),
         ("regex", _) => Err(wrong("regex(\"[A-Z]{2}[0-9]{4}\")")),
         ("words", [Argument::Whole(n)]) if (1..=WORDS_MAX).contains(n) => {
-            Ok(Meaning::Other(Call::Words(Words::Words(*n as usize))))
+            Ok(Meaning::Other(Call::Words(Words::Several(*n as usize))))
         }
         ("words", _) => Err(wrong("words(5), at most 10000")),
         ("date", [Argument::Text(from), Argument::Text(to)]) => dates(from, to, "%Y-%m-%d"),
@@ -145,7 +145,7 @@ fn read<'a>(name: &str, args: &'a [Argument]) -> Result<Meaning<'a>, Flaw> {
         }
         ("date", _) => Err(wrong(DATE)),
         _ => {
-            let meant = nearest(name, NAMES.into_iter()).map(|meant| format!("did you mean `{meant}`? "));
+            let meant = nearest(name, NAMES).map(|meant| format!("did you mean `{meant}`? "));
             let help = format!("{}known here: {}", meant.unwrap_or_default(), NAMES.join(", "));
             Err(Flaw::new(format!("no function is named `{name}`"), help))
         }

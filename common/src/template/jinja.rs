@@ -177,7 +177,7 @@ impl Shared {
         let number = stage.drawn.fetch_add(1, Ordering::Relaxed);
         let mut draws = Draws::new(&stage.random, number, stage.k);
         Ok(match call.row(&mut draws) {
-            Some((data, row)) => of_row(&data, row),
+            Some((data, row)) => of_row(data, row),
             None => of_scalar(&call.value(&mut draws, stage.k, None)),
         })
     }

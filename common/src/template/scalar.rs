@@ -92,7 +92,7 @@ pub(super) fn of_row(table: &Table, row: usize, column: Option<usize>) -> Scalar
 /// Escapes what stands in `out` from `from` on, so that it may stand between the quotes of a JSON text.
 pub(super) fn escape_behind(out: &mut String, from: usize) {
     let needs = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    if !out.as_bytes()[from..].iter().any(|byte| needs(byte)) {
+    if !out.as_bytes()[from..].iter().any(needs) {
         return;
     }
     let raw = out.split_off(from);

@@ -21,7 +21,7 @@ pub(super) enum Words {
     LastName,
     Email,
     Word,
-    Words(usize),
+    Several(usize),
     Sentence,
     Street,
     City,
@@ -56,7 +56,7 @@ impl Words {
             Self::LastName => name::LastName().fake_with_rng(draws),
             Self::Email => SafeEmail().fake_with_rng(draws),
             Self::Word => lorem::Word().fake_with_rng(draws),
-            Self::Words(n) => lorem::Words(n..n + 1).fake_with_rng::<Vec<String>, _>(draws).join(" "),
+            Self::Several(n) => lorem::Words(n..n + 1).fake_with_rng::<Vec<String>, _>(draws).join(" "),
             Self::Sentence => lorem::Sentence(4..12).fake_with_rng(draws),
             Self::Street => {
                 let number: String = address::BuildingNumber().fake_with_rng(draws);
