@@ -64,7 +64,7 @@ impl Fleet {
         means: &Means,
         window: u32,
     ) -> Result<Self, String> {
-        let plan = check(assignment)?;
+        let plan = check(assignment).await?;
         let share = assignment.share.as_ref().and_then(proto::share::from_wire);
         let (share, _) = share.ok_or(NO_SHARE)?;
         let (script, secrets) = script(&plan, assignment, means).await?;
@@ -293,12 +293,13 @@ fn rows(run_id: &str, plan: &Plan, asked: bool, agent: &Agent) -> Result<Option<
 }
 
 /// The plan of an assignment, if this agent reads it as the controller does.
-fn check(assignment: &v1::Assignment) -> Result<Plan, String> {
+async fn check(assignment: &v1::Assignment) -> Result<Plan, String> {
     if assignment.plan_hash != hash(&assignment.plan) {
         return Err("the plan does not have the hash that came with it: it was damaged on the way".into());
     }
     let plan =
         Plan::parse("the controller's plan", &assignment.plan).map_err(|problems| problems.to_string())?;
+    let plan = crate::tapes::attach(plan, assignment.tapes.clone()).await?;
     let fingerprints: Result<Vec<u64>, _> = plan
         .scenarios
         .iter()

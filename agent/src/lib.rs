@@ -14,6 +14,7 @@ pub mod world;
 mod dial;
 mod secrets;
 mod blobs;
+mod tapes;
 mod fleet;
 mod stopper;
 mod membership;

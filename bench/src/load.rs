@@ -122,6 +122,7 @@ impl Load {
             size: self.times(n, 4, 1_100.0),
             buckets: vec![],
             samples: vec![],
+            ..v1::SeriesDelta::default()
         }
     }
 

@@ -2,18 +2,23 @@
 //!
 //! *Even* arrivals: number k is due where the work reaches k. *Poisson* arrivals: every lane has a random stream
 //! of its own in work space with mean spacing L; the superposition of the L streams is the Poisson process of the
-//! whole scenario, whoever owns the lanes. The j-th arrival of lane l has the number `j·L + l` in both.
+//! whole scenario, whoever owns the lanes. *Replayed* arrivals are the entries of a log, each in the lane of its client.
+//! The j-th arrival of lane l has the number `j·L + l` in all of them.
 
 use crate::curve::Curve;
 use crate::lane::{LANES, LaneSet};
-use crate::plan::{Arrivals, Load, Plan, RateLoad, Scenario};
+use crate::plan::{Arrivals, Load, Pace, Plan, RateLoad, ReplayLoad, Scenario};
 use crate::random::Random;
-use crate::schedule::{ARRIVAL, Schedule, ScheduleError, Segment, Work};
+use crate::schedule::{ARRIVAL, RATE_MILLI_MAX, Schedule, ScheduleError, Segment, Work};
 use crate::supply::{Supply, Tries};
 use crate::time::RunTime;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
+
+mod reel;
+
+use reel::{Reel, Replay};
 
 /// An arrival with its due time. It travels with the request until the outcome is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,9 +36,17 @@ pub struct Timetable {
     start: RunTime,
     /// Of a closed load: nothing.
     schedule: Arc<Schedule>,
-    poisson: Option<Random>,
+    spread: Spread,
     /// Users, where they decide themselves when they begin.
     closed: Option<Supply>,
+}
+
+/// How arrivals lie within the schedule.
+#[derive(Clone, Debug)]
+enum Spread {
+    Even,
+    Poisson(Random),
+    Replay(Replay),
 }
 
 /// What a thread has of a scenario.
@@ -76,6 +89,7 @@ impl Timetable {
         let start = RunTime::ZERO + scenario.start;
         match &scenario.load {
             Load::Rate(load) => Self::open(load, start, Random::new(seed, &scenario.name)),
+            Load::Replay(load) => Self::replayed(load, start),
             Load::Users(load) => Self::closed(Supply::Users(Arc::new(Curve::of(&load.swells, start))), start),
             Load::Tries(load) => {
                 let tries = Tries { count: load.count, users: load.users, start, end: start + load.within };
@@ -90,16 +104,36 @@ impl Timetable {
         let stages = load.stages.iter();
         let stages = stages.map(|stage| Segment::new(stage.duration, stage.from.milli(), stage.to.milli()));
         let schedule = Schedule::new(std::iter::once(pause).chain(stages))?;
-        let poisson = match load.arrivals {
-            Arrivals::Even => None,
-            Arrivals::Poisson => Some(random),
+        let spread = match load.arrivals {
+            Arrivals::Even => Spread::Even,
+            Arrivals::Poisson => Spread::Poisson(random),
         };
-        Ok(Self { start, schedule: Arc::new(schedule), poisson, closed: None })
+        Ok(Self { start, schedule: Arc::new(schedule), spread, closed: None })
+    }
+
+    /// Without its tape a replay has no arrivals.
+    fn replayed(load: &ReplayLoad, start: RunTime) -> Result<Self, ScheduleError> {
+        let pause = Segment::new(start.since(RunTime::ZERO), 0, 0);
+        let Some(tape) = load.tape.tape.clone().filter(|tape| tape.entries() > 0) else {
+            let schedule = Arc::new(Schedule::new([pause])?);
+            return Ok(Self { start, schedule, spread: Spread::Even, closed: None });
+        };
+        let milli = match load.pace {
+            Pace::Rate(rate) => rate.milli(),
+            // The mean rate, for display and for what agents can carry.
+            Pace::Original { speed_milli } => {
+                let mean = u128::from(tape.entries()) * 1_000_000_000 * u128::from(speed_milli);
+                u64::try_from(mean / u128::from(tape.period())).unwrap_or(u64::MAX).clamp(1, RATE_MILLI_MAX)
+            }
+        };
+        let schedule = Schedule::new([pause, Segment::new(load.duration(), milli, milli)])?;
+        let spread = Spread::Replay(Replay { tape, pace: load.pace, start });
+        Ok(Self { start, schedule: Arc::new(schedule), spread, closed: None })
     }
 
     fn closed(supply: Supply, start: RunTime) -> Result<Self, ScheduleError> {
         let schedule = Arc::new(Schedule::new([])?);
-        Ok(Self { start, schedule, poisson: None, closed: Some(supply) })
+        Ok(Self { start, schedule, spread: Spread::Even, closed: Some(supply) })
     }
 
     /// The users of a closed load.
@@ -148,7 +182,7 @@ impl Timetable {
     /// Whether arrivals are evenly spaced.
     #[must_use]
     pub const fn is_even(&self) -> bool {
-        self.poisson.is_none()
+        matches!(self.spread, Spread::Even)
     }
 
     /// The asked rate at `t`, in arrivals per second, for display only.
@@ -157,13 +191,20 @@ impl Timetable {
         self.schedule.rate_at(t)
     }
 
+    /// The same in thousandths; for a log with its own distances their mean.
+    #[must_use]
+    pub fn milli_at(&self, t: RunTime) -> u64 {
+        (self.rate_at(t) * 1_000.0).round() as u64
+    }
+
     /// The arrivals of `lanes` that are due at `from` or later; none in a closed load.
     #[must_use]
     pub fn cursor(&self, lanes: &LaneSet, from: RunTime) -> Cursor {
         let schedule = Arc::clone(&self.schedule);
-        match &self.poisson {
-            None => Cursor::Even(Ring::new(schedule, lanes, from)),
-            Some(random) => Cursor::Poisson(Streams::new(schedule, random.clone(), lanes, from)),
+        match &self.spread {
+            Spread::Even => Cursor::Even(Ring::new(schedule, lanes, from)),
+            Spread::Poisson(random) => Cursor::Poisson(Streams::new(schedule, random.clone(), lanes, from)),
+            Spread::Replay(replay) => Cursor::Replay(Reel::new(schedule, replay.clone(), lanes, from)),
         }
     }
 
@@ -189,6 +230,9 @@ impl Timetable {
             return supply.fingerprint(&probes);
         }
         let mut folded = self.schedule.total();
+        if let Spread::Replay(replay) = &self.spread {
+            folded ^= replay.tape.checksum();
+        }
         for n in 0..64 {
             let k = probes.draw(0, n) % self.schedule.total().max(1);
             let due = self.schedule.due(k).map_or(u64::MAX, RunTime::nanos);
@@ -210,6 +254,8 @@ pub enum Cursor {
     Even(Ring),
     /// Random: the earliest of the lanes' own streams.
     Poisson(Streams),
+    /// A log's: the earliest of the lanes' own entries.
+    Replay(Reel),
 }
 
 impl Cursor {
@@ -219,6 +265,7 @@ impl Cursor {
         match self {
             Self::Even(ring) => ring.next,
             Self::Poisson(streams) => streams.next.peek().map(|Reverse(next)| next.due),
+            Self::Replay(reel) => reel.peek(),
         }
     }
 }
@@ -231,6 +278,7 @@ impl Iterator for Cursor {
         match self {
             Self::Even(ring) => ring.step(),
             Self::Poisson(streams) => streams.step(),
+            Self::Replay(reel) => reel.step(),
         }
         Some(due)
     }

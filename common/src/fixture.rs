@@ -5,7 +5,7 @@ use crate::plan::{
     Arrivals, Body, Expect, Load, Method, OnError, Overload, Pick, RateLoad, Scenario, Stage, Step,
 };
 use crate::rate::Rate;
-use crate::tape::{MAGIC, Mark, REST, Record, Tail, lane_of_client};
+use crate::tape::{MAGIC, Mark, REST, Record, Tail, Tape, TapeError, lane_of_client};
 use crate::text::Text;
 use std::time::Duration;
 
@@ -84,4 +84,18 @@ pub(crate) fn tape_of(entries: &[(u64, &str, &str)]) -> Vec<u8> {
     bytes.extend(marks.iter().flatten().flat_map(|mark| mark.to_bytes()));
     bytes.extend(tail.to_bytes());
     bytes
+}
+
+/// A tape in memory.
+pub(crate) fn opened(bytes: Vec<u8>) -> Result<Tape, TapeError> {
+    let size = bytes.len() as u64;
+    Tape::open(
+        size,
+        Box::new(move |at, into| {
+            let at = usize::try_from(at).map_err(|error| error.to_string())?;
+            let part = bytes.get(at..).and_then(|rest| rest.get(..into.len())).ok_or("behind the end")?;
+            into.copy_from_slice(part);
+            Ok(())
+        }),
+    )
 }

@@ -41,6 +41,7 @@ pub mod human;
 pub mod sample;
 pub mod measured;
 pub mod delta;
+pub mod replay;
 pub mod clock;
 pub mod session;
 pub mod run;

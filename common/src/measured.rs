@@ -12,6 +12,10 @@ use crate::series::series_of;
 use crate::timeline::Timeline;
 use std::collections::BTreeMap;
 
+mod replayed;
+
+pub use replayed::{Replayed, Then};
+
 /// What became of a scenario's arrivals, each of which begins an iteration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -56,6 +60,8 @@ pub struct Series {
     pub connect_time: Histogram,
     /// Sizes of response bodies in bytes.
     pub size: Histogram,
+    /// What was answered then and now, where a log is replayed.
+    pub replayed: Option<Box<Replayed>>,
     /// By due time; carries the response times (due until last byte of the answer).
     pub timeline: Timeline,
     /// Failing exchanges to be looked at.
@@ -210,13 +216,17 @@ impl Series {
         self.connect_time.add(&other.connect_time)?;
         self.size.add(&other.size)?;
         self.samples.add(&other.samples);
+        if let Some(other) = &other.replayed {
+            self.replayed.get_or_insert_default().add(other)?;
+        }
         self.timeline.merge(&other.timeline)
     }
 
     /// No message carries this, without its timeline, in more bytes.
     fn bytes_max(&self) -> usize {
         let histograms = [&self.service_time, &self.send_lag, &self.ttfb, &self.connect_time, &self.size];
-        256 + 8 * self.status.len() + histograms.iter().map(|one| one.bytes_max()).sum::<usize>()
+        let replayed = self.replayed.as_ref().map_or(0, |own| own.bytes_max());
+        256 + 8 * self.status.len() + replayed + histograms.iter().map(|one| one.bytes_max()).sum::<usize>()
     }
 
     /// Requests that ended.

@@ -1,18 +1,21 @@
 //! The plan: what a load test is, checked and complete. Every value of these types makes sense; a text that
 //! does not is refused at the door with every problem at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::tape::Tape;
 use crate::text::Text;
 use crate::think::Think;
 use crate::threshold::Threshold;
 
 mod traffic;
 mod url;
+mod method;
 mod written;
 mod schema;
 mod problem;
@@ -29,6 +32,7 @@ mod load;
 mod phase;
 mod scenario;
 mod needs;
+mod replay;
 mod check;
 mod read;
 
@@ -36,7 +40,9 @@ pub use crate::answer::{Expect, Extract};
 pub use body::{Body, FormPart, PartContent};
 pub use client::{Client, Connection, Endpoint, Reuse};
 pub use dataset::{DataSet, Source};
+pub use method::Method;
 pub use problem::{Problem, Problems};
+pub use replay::{Filter, LeftOut, OTHER, Pace, Reel, ReplayLoad};
 pub use schema::{keys, schema};
 pub use traffic::{Arrivals, Change, Load, OnError, RateLoad, Stage, Swell, TriesLoad, UsersLoad};
 pub use url::{BaseUrl, BaseUrlError, Scheme};
@@ -243,27 +249,6 @@ pub struct Step {
     pub think: Option<Think>,
 }
 
-/// A request's method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Method {
-    /// GET
-    #[default]
-    Get,
-    /// HEAD
-    Head,
-    /// POST
-    Post,
-    /// PUT
-    Put,
-    /// PATCH
-    Patch,
-    /// DELETE
-    Delete,
-    /// OPTIONS
-    Options,
-}
-
 /// SHA-256 of a file that a plan names.
 #[must_use]
 pub fn file_hash(bytes: &[u8]) -> [u8; 32] {
@@ -309,26 +294,27 @@ impl Plan {
         }
     }
 
+    /// Gives a replay its tape: only then is it known how long it lasts and what it sends.
+    /// `path`: where it is, for others on the same machine.
+    pub fn attach(&mut self, scenario: usize, tape: Arc<Tape>, path: String) {
+        if let Some(Load::Replay(load)) = self.scenarios.get_mut(scenario).map(|scenario| &mut scenario.load)
+        {
+            (load.tape.tape, load.tape.path) = (Some(tape), path);
+        }
+    }
+
+    /// The replays of the plan: the scenarios' numbers and their loads.
+    pub fn replays(&self) -> impl Iterator<Item = (usize, &ReplayLoad)> {
+        self.scenarios.iter().enumerate().filter_map(|(number, scenario)| match &scenario.load {
+            Load::Replay(load) => Some((number, load)),
+            _ => None,
+        })
+    }
+
     /// How long the longest scenario runs, without the drain.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.scenarios.iter().map(|own| own.start + own.load.duration()).max().unwrap_or_default()
-    }
-}
-
-impl Method {
-    /// As it stands in the request line.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Head => "HEAD",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-            Self::Options => "OPTIONS",
-        }
     }
 }
 

@@ -61,6 +61,11 @@
 //! | `series[].connect_time` | µs | making a connection, where a request had to |
 //! | `series[].size` | bytes | response bodies |
 //! | `series[].bytes_in`, `.bytes_out` | bytes | received and sent, heads included |
+//! | `replay[].scenario`, `.step` | | a series of a replayed log |
+//! | `replay[].same` | requests | answered with the status of then |
+//! | `replay[].statuses[]` | requests | `count` of those with status `then` and status `now`; 0: not known, no answer |
+//! | `replay[].size_then`, `.size_now` | bytes | [`Summary`] of bodies, of requests of which both are known |
+//! | `replay[].latency_then`, `.latency_now` | µs | what the log tells, and the service times of the same requests |
 //! | `timeline[].t_s`, `.width_s` | s | where the row begins on the run's axis, how wide it is |
 //! | `timeline[].planned`, `.started` | arrivals | that were due then |
 //! | `timeline[].errors` | requests | of those due then that were errors of the target |
@@ -101,6 +106,7 @@ mod phase;
 mod rows;
 mod sample;
 mod series;
+mod replay;
 mod shortfall;
 mod summary;
 mod timeline;
@@ -113,6 +119,7 @@ pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use limits::{ThresholdRow, Unit};
 pub use load::{LoadRow, Model};
 pub use phase::{PhaseRow, PhaseSeries};
+pub use replay::{ReplayRow, StatusPair};
 pub use rows::{RowsFile, RowsKept};
 pub use sample::SampleRow;
 pub use series::{SeriesKind, SeriesRow};
@@ -179,6 +186,9 @@ pub struct Report {
     pub phases: Vec<PhaseRow>,
     /// What was measured, in the plan's order.
     pub series: Vec<SeriesRow>,
+    /// Then and now of every series of a replayed log.
+    #[serde(default)]
+    pub replay: Vec<ReplayRow>,
     /// The run over time, scenario after scenario.
     pub timeline: Vec<TimelineRow>,
     /// The plan's rules, in its order.
@@ -224,6 +234,8 @@ impl Report {
         let verdict = verdict::judge(&evidence, &books, &thresholds, &faults);
         let Evidence { plan, totals, .. } = evidence;
         let places = series_of(plan).into_iter().zip(&totals.series);
+        let replay = places.clone().filter_map(|(place, series)| ReplayRow::of(plan, place, series));
+        let replay = replay.collect();
         let economy = evidence.agents.iter().filter(|agent| agent.economy).map(|agent| {
             format!("agent {} was too busy for precise pacing and changed to economy by itself", agent.name)
         });
@@ -251,6 +263,7 @@ impl Report {
             loads: load::rows(&evidence),
             phases: phase::rows(&evidence),
             series: places.map(|(place, series)| SeriesRow::of(plan, place, series)).collect(),
+            replay,
             timeline,
             thresholds,
             samples: sample::rows(plan, totals),

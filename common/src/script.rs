@@ -50,7 +50,7 @@ struct Part {
 #[must_use]
 pub fn identity(load: &Load, k: u64) -> Identity {
     match load {
-        Load::Rate(_) => Identity { k, user: 0, iteration: 0 },
+        Load::Rate(_) | Load::Replay(_) => Identity { k, user: 0, iteration: 0 },
         Load::Users(_) => Identity { k, user: k & ((1 << USER_BITS) - 1), iteration: k >> USER_BITS },
         Load::Tries(load) => {
             let users = u64::from(load.users.max(1));
@@ -72,7 +72,11 @@ impl Script {
                 })
                 .ok()
             });
-            let (steps, rows) = (steps.collect(), rows(scenario, resources));
+            let (mut steps, rows): (Vec<Sent>, _) = (steps.collect(), rows(scenario, resources));
+            // The requests of a replay are the log's.
+            if matches!(scenario.load, Load::Replay(_)) {
+                steps.clear();
+            }
             let credentials = Credentials::compile(plan, number, resources);
             let credentials = credentials.map_err(|why| wrong.push(why)).unwrap_or_default();
             let (name, users) = (scenario.name.clone(), users(scenario));
@@ -170,7 +174,7 @@ impl Script {
 /// The most users of a load whose arrivals are numbered by user and iteration.
 fn users(scenario: &Scenario) -> Option<u64> {
     match &scenario.load {
-        Load::Rate(_) | Load::Tries(_) => None,
+        Load::Rate(_) | Load::Tries(_) | Load::Replay(_) => None,
         Load::Users(load) => load.swells.iter().map(|swell| u64::from(swell.users)).max(),
     }
 }

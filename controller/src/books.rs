@@ -156,6 +156,9 @@ impl Books {
                 load.stages.iter().map(|stage| stage.from.milli().max(stage.to.milli())).max().unwrap_or(0)
             }
             Load::Users(_) | Load::Tries(_) => 0,
+            Load::Replay(_) => {
+                Timetable::of(scenario, 0).map_or(0, |own| own.milli_at(RunTime::ZERO + scenario.start))
+            }
         };
         self.plan.scenarios.iter().map(peak).sum()
     }

@@ -1,17 +1,19 @@
 //! The command line of `controller`.
 
+use crate::coordinator::EffectivePlan;
 use crate::exit::Failure;
 use crate::import::{Import, Kind};
+use crate::journal::TAPES;
 use crate::live::say;
 use crate::plan_show::{self, Arrival};
 use crate::rows::Rows;
-use crate::start::{ADMIN, Start, print, read_plan, terminal};
+use crate::start::{ADMIN, Start, print, read_logs, read_plan, terminal};
 use crate::{compare, demo_command, exit::Exit, health, runs, steering, text};
 use clap::{Args, Parser, Subcommand};
 use common::compare::Rule;
 use common::rate::Rate;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -220,17 +222,40 @@ struct StartArgs {
     strict: bool,
 }
 
+/// Where the tapes of a run are that is kept nowhere.
+fn scratch() -> Result<tempfile::TempDir, Failure> {
+    tempfile::tempdir().map_err(|error| Failure::internal(format!("make a temporary folder: {error}")))
+}
+
+/// What paths in a plan are relative to.
+fn folder_of(plan: &Path) -> &Path {
+    plan.parent().unwrap_or(Path::new("."))
+}
+
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
         match self.command {
             Command::Start(args) => {
-                let plan = args.plan.as_deref().map(read_plan).transpose()?;
-                args.start()?.run(plan, interrupts).await
+                let scratch = scratch()?;
+                let tapes =
+                    args.data_dir.as_ref().map_or_else(|| scratch.path().into(), |dir| dir.join(TAPES));
+                let plan = args.plan.as_deref().map(|path| {
+                    let effective = read_plan(path)?;
+                    let files = effective.files.clone();
+                    let shipped = read_logs(effective, folder_of(path), &tapes)?;
+                    let notes = shipped.notes();
+                    Ok(EffectivePlan { text: shipped.text, plan: shipped.plan, files, notes })
+                });
+                args.start()?.run(plan.transpose()?, interrupts).await
             }
             Command::Demo { out } => demo_command::run(out, interrupts).await,
             Command::Plan(PlanCommand::Check { plan }) => {
                 let effective = read_plan(&plan)?;
+                let logs = read_logs(effective.clone(), folder_of(&plan), scratch()?.path())?.logs;
+                for (scenario, log) in &logs {
+                    print(&format!("log of {scenario}:\n  {}\n", log.tell().join("\n  ")));
+                }
                 print(&format!("{}: no problems\n", plan.display()));
                 let secrets: Vec<String> = effective.plan.secrets().iter().map(ToString::to_string).collect();
                 if !secrets.is_empty() {

@@ -38,6 +38,8 @@ pub struct EffectivePlan {
     pub plan: common::plan::Plan,
     /// The files that it names.
     pub files: Arc<Files>,
+    /// What the report should say of it besides.
+    pub notes: Vec<String>,
 }
 
 /// One run to be conducted.

@@ -7,6 +7,7 @@
 use proto::v1;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::path::PathBuf;
 use tokio::sync::watch;
 
 mod memory;
@@ -106,7 +107,12 @@ pub struct Saved {
     pub deltas: BTreeMap<u64, Vec<v1::Delta>>,
     /// The report as JSON, if the run is over.
     pub report: Option<String>,
+    /// Where the tapes of replayed logs are kept.
+    pub tapes: PathBuf,
 }
+
+/// The folder of a data directory in which the tapes of replayed logs are.
+pub const TAPES: &str = "tapes";
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod exit;
 pub mod import;
 pub mod text;
+pub mod replay;
 pub mod output;
 pub mod files;
 pub mod journal;

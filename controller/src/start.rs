@@ -10,6 +10,7 @@ use crate::files::Files;
 use crate::journal::{Journal, Nowhere, Record, Saved, boot_id};
 use crate::live::{Lines, say};
 use crate::local::{LocalAgents, is_local};
+use crate::replay::{self, Shipped};
 use crate::store::Store;
 use crate::{clock, output, text};
 use common::arrivals::Timetable;
@@ -99,8 +100,10 @@ impl Start {
     ) -> Result<Exit, Failure> {
         let kept = self.open(plan)?;
         let (effective, created_at) = (kept.plan.plan.clone(), kept.created_at.clone());
+        let notes = kept.plan.notes.clone();
         let mut finished = self.conduct(kept, interrupts).await?;
-        let report = report(&effective, &created_at, &finished);
+        let mut report = report(&effective, &created_at, &finished);
+        report.warnings.splice(0..0, notes);
         keep(&mut finished, &report).await;
         if let Some(folder) = &self.out {
             output::write(folder, &report, finished.books.totals()).map_err(Failure::internal)?;
@@ -264,15 +267,24 @@ fn planned_iterations(plan: &Plan) -> Vec<Option<u64>> {
             Some(timetable.count(timetable.end()))
         }
         Load::Tries(load) => Some(load.count),
-        Load::Users(_) => None,
+        Load::Users(_) | Load::Replay(_) => None,
     };
     plan.scenarios.iter().map(planned).collect()
+}
+
+/// Reads the logs that a plan replays, relative to `folder`, into tapes; a plan that replays nothing stays as it is.
+pub fn read_logs(effective: EffectivePlan, folder: &Path, tapes: &Path) -> Result<Shipped, Failure> {
+    let EffectivePlan { text, plan, .. } = effective;
+    if plan.replays().next().is_some() {
+        say("reading the logs that the plan replays");
+    }
+    replay::ship(text, plan, folder, tapes).map_err(|why| Failure::new(Exit::BadPlan, why))
 }
 
 /// Checks the text of a plan; the failure shows every problem.
 pub fn parse_plan(name: &str, text: String) -> Result<EffectivePlan, Failure> {
     match Plan::parse(name, &text) {
-        Ok(plan) => Ok(EffectivePlan { text, plan, files: Arc::default() }),
+        Ok(plan) => Ok(EffectivePlan { text, plan, files: Arc::default(), notes: vec![] }),
         Err(problems) => Err(Failure::new(Exit::BadPlan, problems.to_string())),
     }
 }

@@ -10,6 +10,7 @@ mod faults;
 mod loads;
 mod extras;
 mod page;
+mod replay;
 mod table;
 
 use page::{Page, Style};
@@ -125,6 +126,7 @@ fn listed<'a, K: Display + 'a>(
 }
 
 fn ledger(page: &mut Page, report: &Report) {
+    replay::section(page, &report.replay);
     page.blank();
     page.line("ledger", Style::Heading);
     let head = ["scenario", "planned", "started", "finished", "abandoned", "skipped", "unknown", "books"];

@@ -161,6 +161,7 @@ fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
         response_time: histogram_to_wire(&bucket.response_time),
         user_us: bucket.user_us,
     };
+    let replayed = series.replayed.as_deref();
     v1::SeriesDelta {
         series: number,
         outcomes: series.outcomes.to_vec(),
@@ -173,8 +174,17 @@ fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
         connect_time: histogram_to_wire(&series.connect_time),
         size: histogram_to_wire(&series.size),
         buckets: series.timeline.iter().map(bucket).collect(),
+        then_now: replayed.into_iter().flat_map(|own| &own.statuses).map(pair_to_wire).collect(),
+        size_then: replayed.and_then(|own| histogram_to_wire(&own.size_then)),
+        size_now: replayed.and_then(|own| histogram_to_wire(&own.size_now)),
+        latency_then: replayed.and_then(|own| histogram_to_wire(&own.latency_then)),
+        latency_now: replayed.and_then(|own| histogram_to_wire(&own.latency_now)),
         samples: series.samples.iter().map(sample::to_wire).collect(),
     }
+}
+
+fn pair_to_wire(((then, now), count): (&(u16, u16), &u64)) -> v1::ThenNow {
+    v1::ThenNow { then: u32::from(*then), now: u32::from(*now), count: *count }
 }
 
 fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
@@ -187,6 +197,7 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
     one.status.iter().try_for_each(|count| status_code(count).map(drop))?;
     let histograms = [&one.service_time, &one.send_lag, &one.ttfb, &one.connect_time, &one.size];
     histograms.into_iter().try_for_each(|histogram| check_histogram(histogram.as_ref()))?;
+    check_replayed(one)?;
     if one.buckets.len() > BUCKETS_MAX {
         return Err(Refused::Length { what: "buckets", got: one.buckets.len(), expected: BUCKETS_MAX });
     }
@@ -204,6 +215,30 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
         check_histogram(bucket.response_time.as_ref())?;
     }
     Ok(())
+}
+
+fn check_replayed(one: &v1::SeriesDelta) -> Result<(), Refused> {
+    if one.then_now.len() > PAIRS_MAX {
+        return Err(Refused::Length {
+            what: "statuses then and now",
+            got: one.then_now.len(),
+            expected: PAIRS_MAX,
+        });
+    }
+    for pair in &one.then_now {
+        countable(pair.count)?;
+        then_now(pair)?;
+    }
+    let histograms = [&one.size_then, &one.size_now, &one.latency_then, &one.latency_now];
+    Ok(histograms.into_iter().try_for_each(|histogram| check_histogram(histogram.as_ref()))?)
+}
+
+fn then_now(pair: &v1::ThenNow) -> Result<(u16, u16), Refused> {
+    let status = |status: u32| {
+        let code = u16::try_from(status).ok().filter(|code| *code == 0 || (100..1000).contains(code));
+        code.ok_or(Refused::Range { what: "status", got: u64::from(status) })
+    };
+    Ok((status(pair.then)?, status(pair.now)?))
 }
 
 fn check_histogram(message: Option<&v1::Histogram>) -> Result<(), HistogramError> {
@@ -231,11 +266,27 @@ fn read_series(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
     read_histogram(&mut own.ttfb, one.ttfb.as_ref())?;
     read_histogram(&mut own.connect_time, one.connect_time.as_ref())?;
     read_histogram(&mut own.size, one.size.as_ref())?;
+    read_replayed(own, one)?;
     for message in &one.samples {
         let (cause, sample) = sample::from_wire(message)?;
         own.samples.keep(cause, sample);
     }
     one.buckets.iter().try_for_each(|bucket| read_bucket(own, bucket))
+}
+
+fn read_replayed(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused> {
+    if one.then_now.is_empty() {
+        return Ok(());
+    }
+    let own = own.replayed.get_or_insert_default();
+    for pair in &one.then_now {
+        let own = own.statuses.entry(then_now(pair)?).or_default();
+        *own = plus(*own, pair.count)?;
+    }
+    read_histogram(&mut own.size_then, one.size_then.as_ref())?;
+    read_histogram(&mut own.size_now, one.size_now.as_ref())?;
+    read_histogram(&mut own.latency_then, one.latency_then.as_ref())?;
+    Ok(read_histogram(&mut own.latency_now, one.latency_now.as_ref())?)
 }
 
 fn read_bucket(own: &mut Series, message: &v1::Bucket) -> Result<(), Refused> {
@@ -271,6 +322,8 @@ fn countable(count: u64) -> Result<(), HistogramError> {
     plus(0, count).map(drop)
 }
 
+/// Pairs of statuses in one message.
+const PAIRS_MAX: usize = 4_096;
 /// A year and a day: no schedule is longer.
 const RUN_S_MAX: u64 = 366 * 86_400;
 

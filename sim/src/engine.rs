@@ -243,6 +243,7 @@ impl Hand {
             user: 0,
             round: 0,
             iteration: None,
+            then: None,
             whole: true,
         }
     }

@@ -59,7 +59,7 @@ pub fn simulate(
     let plan = Plan::parse("sim", &text).map_err(|problems| (problems.to_string(), Record::default()))?;
     let agents = u32::try_from(dice.number(2..=5)).unwrap_or(2);
     let changes = forecast(seed, weather, agents, length);
-    let task = EffectivePlan { text, plan: plan.clone(), files: Arc::default() };
+    let task = EffectivePlan { text, plan: plan.clone(), files: Arc::default(), notes: vec![] };
     let mut stage = Stage::new(seed, Record::default());
     stage.sabotage = sabotage;
     stage.target();

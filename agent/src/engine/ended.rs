@@ -2,6 +2,7 @@
 
 use crate::engine::iteration::Key;
 use common::arrivals::Due;
+use common::measured::Then;
 use common::outcome::Outcome;
 use common::script::Identity;
 use common::time::RunTime;
@@ -28,6 +29,8 @@ pub struct Job {
     pub iteration: Option<Key>,
     /// Whether it is a whole iteration, so that there is no series of iterations.
     pub whole: bool,
+    /// What was answered then, of a request out of a log.
+    pub then: Option<Then>,
 }
 
 impl Job {
@@ -68,6 +71,13 @@ pub struct Answered {
     pub first_byte: RunTime,
     /// The size of its body.
     pub body_bytes: u64,
+}
+
+impl Ended {
+    /// A request that never went out.
+    pub(super) const fn unsent(job: Job, outcome: Outcome, done: RunTime) -> Self {
+        Self { job, outcome, sent: None, answer: None, done, bytes_in: 0, bytes_out: 0, connect: None }
+    }
 }
 
 /// Microseconds, rounded to the nearest.

@@ -7,8 +7,9 @@ use crate::engine::ended::{Ended, Job};
 use common::arrivals::Due;
 use common::crowd::Turn;
 use common::outcome::Outcome;
-use common::plan::{OnError, Pick, Plan, Scenario};
+use common::plan::{Load, OnError, Pick, Plan, Scenario};
 use common::random::Random;
+use common::replay::Replayed;
 use common::script::Vars;
 use common::series::{Route, routes};
 use common::think::Think;
@@ -110,7 +111,7 @@ impl Course {
     pub(super) fn job(&self, scenario: usize, step: usize, due: Due) -> Job {
         let (series, request) = (self.route.steps[step], self.first + step);
         let whole = self.route.iteration.is_none();
-        Job { scenario, step, series, request, due, user: 0, round: 0, iteration: None, whole }
+        Job { scenario, step, series, request, due, user: 0, round: 0, iteration: None, whole, then: None }
     }
 
     /// The series that counts the arrivals that begin with this request.
@@ -129,6 +130,16 @@ impl Course {
         self.thinks[step].map_or(Duration::ZERO, |think| think.time([draw(0), draw(1)]))
     }
 
+    /// The request of an entry of a log.
+    pub(super) fn replayed(&self, scenario: usize, replayed: Replayed, due: Due) -> Job {
+        Job { then: Some(replayed.then), ..self.job(scenario, replayed.step, due) }
+    }
+
+    /// Its last step.
+    pub(super) fn last(&self) -> usize {
+        self.route.steps.len().saturating_sub(1)
+    }
+
     /// The series of iterations with several requests.
     pub(super) const fn iteration(&self) -> Option<usize> {
         self.route.iteration
@@ -137,7 +148,8 @@ impl Course {
 
 impl Picked {
     fn of(scenario: &Scenario, seed: u64) -> Option<Self> {
-        (scenario.pick == Pick::Weighted).then(|| {
+        let by_weight = scenario.pick == Pick::Weighted && !matches!(scenario.load, Load::Replay(_));
+        by_weight.then(|| {
             let mut sum = 0;
             let until = scenario.steps.iter().map(|step| {
                 sum += u64::from(step.weight);

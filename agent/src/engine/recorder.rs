@@ -98,6 +98,11 @@ impl Recorder {
             series.ttfb.record(micros(answer.first_byte.since(sent)));
             series.size.record(answer.body_bytes);
         }
+        if let Some(then) = ended.job.then {
+            let now = ended.sent.zip(ended.answer);
+            let now = now.map(|(sent, now)| (now.status, now.body_bytes, micros(ended.done.since(sent))));
+            series.replayed.get_or_insert_default().record(then, now);
+        }
         if let Some(sent) = ended.sent {
             series.send_lag.record(micros(sent.since(due.at)));
         }

@@ -6,7 +6,7 @@
 //! across an await.
 
 use crate::clock::{self, RunClock};
-use crate::engine::ended::{Job, micros};
+use crate::engine::ended::{Ended, Job, micros};
 use crate::engine::full::Full;
 use crate::engine::iteration::{Course, Iteration, Iterations, courses};
 use crate::engine::judge::{Look, Shelf};
@@ -19,6 +19,7 @@ use crate::lease::Lease;
 use common::arrivals::Due;
 use common::histogram::Histogram;
 use common::measured::Measured;
+use common::outcome::Outcome;
 use common::pacer::{Order, SkipReason};
 use common::plan::{Client as Which, Load, Pacing, Plan};
 use common::script::{Script, Secrets};
@@ -201,7 +202,7 @@ impl Worker {
                     // The user goes on to its next iteration.
                     let rest = match self.plan.scenarios[scenario].load {
                         Load::Users(_) => NO_DATA_REST,
-                        Load::Rate(_) | Load::Tries(_) => Duration::ZERO,
+                        Load::Rate(_) | Load::Replay(_) | Load::Tries(_) => Duration::ZERO,
                     };
                     stream.turn().and_then(|turn| stream.rest(turn, rest, now));
                 }
@@ -224,7 +225,14 @@ impl Worker {
         let stream = &self.streams[scenario];
         stream.enter();
         let course = &self.courses[scenario];
-        let mut job = course.first(scenario, due);
+        let replayed = common::replay::arrival(&self.plan, scenario, due.k);
+        let is_unreadable = matches!(replayed, Some(Err(_)));
+        let mut job = match replayed {
+            Some(Ok(replayed)) => course.replayed(scenario, replayed, due),
+            // Counted with the rest: nobody knows what it was.
+            Some(Err(_)) => course.job(scenario, course.last(), due),
+            None => course.first(scenario, due),
+        };
         {
             let mut recorder = self.recorder.borrow_mut();
             if !queued {
@@ -239,7 +247,11 @@ impl Worker {
         if turn.is_some() || !job.whole {
             job.iteration = Some(self.iterations.borrow_mut().begin(Iteration::new(scenario, due, turn)));
         }
-        self.send(job, now);
+        if is_unreadable {
+            self.settle(&Ended::unsent(job, Outcome::NotRendered, now));
+        } else {
+            self.send(job, now);
+        }
     }
 
     /// Hands a request to the client.

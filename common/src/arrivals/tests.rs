@@ -1,3 +1,5 @@
+mod replay;
+
 use super::*;
 use crate::fixture;
 use crate::lane::deal;

@@ -135,7 +135,8 @@ impl<'a> Fields<'a> {
         let (mut time, mut is_coarse) = (None, false);
         if timed {
             let (at, coarse) = self.moment.nanos().ok_or(Reject::Time)?;
-            let before = if ends { self.latency.unwrap_or(0) } else { 0 };
+            // Within a second that is not known better, nobody knows when it began.
+            let before = if ends && !coarse { self.latency.unwrap_or(0) } else { 0 };
             let came = i64::try_from(before).ok().and_then(|before| at.checked_sub(before));
             (time, is_coarse) = (Some(came.ok_or(Reject::Time)?), coarse);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 use super::faults::Faults;
-use super::{Arrivals, Change, Load, RateLoad, Stage, Swell, TriesLoad, UsersLoad, written};
+use super::{Arrivals, Change, Load, RateLoad, Stage, Swell, TriesLoad, UsersLoad, replay, written};
 use crate::rate::Rate;
 
 /// The one load of a scenario; `span` is where it is written, `window` the length of its phases.
@@ -20,6 +20,7 @@ pub(super) fn load(
         written.rate.as_ref().map(Spanned::span),
         written.users.as_ref().map(Spanned::span),
         written.tries.as_ref().map(Spanned::span),
+        written.replay.as_ref().map(Spanned::span),
     ];
     let mut spans = spans.into_iter().flatten();
     if spans.next().is_none() {
@@ -34,6 +35,13 @@ pub(super) fn load(
     if let (Some(span), Some(_)) = (closed, written.arrivals) {
         let help = "leave it out: users begin when they have rested";
         faults.add(span, "`arrivals` means nothing to users", help);
+    }
+    if let Some(log) = &written.replay {
+        if written.arrivals.is_some() {
+            let help = "leave it out: a log has distances of its own";
+            faults.add(log.span(), "`arrivals` has no meaning beside a replay", help);
+        }
+        return replay::read(log, faults).map(Load::Replay);
     }
     match (&written.rate, &written.users, &written.tries) {
         (Some(list), ..) => rate(list, written.arrivals.unwrap_or_default(), faults),

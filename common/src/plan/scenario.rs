@@ -11,7 +11,7 @@ use super::load::load;
 use super::phase;
 use super::problem::quoted;
 use super::step::{Inherited, step};
-use super::{Load, Pick, Scenario, Step, written};
+use super::{Load, Pick, Scenario, Step, replay, written};
 use crate::think::Think;
 
 /// All scenarios, or `None` when one of them is not valid.
@@ -24,19 +24,25 @@ pub(super) fn scenarios(
     let scenarios: Vec<Option<Scenario>> = written
         .iter()
         .map(|written| {
-            if let Some(name) = &written.get_ref().name
+            let (span, written) = (written.span(), written.get_ref());
+            if let Some(name) = &written.name
                 && !names.insert(name.get_ref().as_str())
             {
                 let message = format!("a second scenario named {}", quoted(name.get_ref()));
                 faults.add(name.span(), message, "names are unique: thresholds and reports refer to them");
             }
-            scenario(written.get_ref(), inherited, faults)
+            scenario(written, span, inherited, faults)
         })
         .collect();
     scenarios.into_iter().collect()
 }
 
-fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut Faults) -> Option<Scenario> {
+fn scenario(
+    written: &written::Scenario,
+    span: Range<usize>,
+    inherited: &Inherited<'_>,
+    faults: &mut Faults,
+) -> Option<Scenario> {
     let name = written
         .name
         .as_ref()
@@ -50,13 +56,30 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
     faults.variables = variables(written_steps);
     let steps: Vec<Option<Step>> =
         written_steps.iter().map(|written| step(written.get_ref(), inherited, faults)).collect();
-    let pick = written.pick.unwrap_or_default();
+    // Every entry of a log is one request, counted under a step of its own.
+    let replayed = written.load.as_ref().is_some_and(|load| load.get_ref().replay.is_some());
+    let pick = if replayed { Pick::Weighted } else { written.pick.unwrap_or_default() };
     for weight in written_steps.iter().filter_map(|step| step.get_ref().weight.as_ref()) {
         if pick == Pick::Sequence {
             let help = "write pick = \"weighted\" in the scenario, or leave the weight out";
             faults.add(weight.span(), "`weight` means nothing where every step is sent", help);
         }
     }
+    let steps = match (&load, &written.step) {
+        (Some(Load::Replay(_)), Some(steps)) => {
+            let place = steps.first().map_or(span, Spanned::span);
+            let help = "leave it out: headers and timeout come from [target]";
+            faults.add(place, "a step beside a replay, whose requests are the log's", help);
+            None
+        }
+        (Some(Load::Replay(load)), None) => replay::steps(load, inherited, faults),
+        (_, None) if replayed => None,
+        (_, None) => {
+            faults.add(span, "missing `step` in [[scenario]]", "add a section [[scenario.step]]");
+            None
+        }
+        (_, Some(_)) => steps.into_iter().collect(),
+    };
     Some(Scenario {
         name: name?,
         start: window?.start,
@@ -66,7 +89,7 @@ fn scenario(written: &written::Scenario, inherited: &Inherited<'_>, faults: &mut
         on_error: written.on_error.unwrap_or_default(),
         max_in_flight: written.max_in_flight.unwrap_or(DEFAULT_MAX_IN_FLIGHT),
         overload: written.overload.unwrap_or_default(),
-        steps: steps.into_iter().collect::<Option<Vec<_>>>().filter(|steps| !steps.is_empty())?,
+        steps: steps.filter(|steps: &Vec<Step>| !steps.is_empty())?,
         pick,
         cookies: written.cookies.unwrap_or_default(),
     })

@@ -15,7 +15,7 @@ pub fn schema() -> Value {
 }
 
 /// Every key of the plan file that holds a value, as a dotted path without list positions, sorted:
-/// `scenario.step.expect.status`.
+/// `scenario.step.expect.status`. Keys that only the controller writes are left out.
 #[must_use]
 pub fn keys() -> Vec<String> {
     let mut keys = Vec::new();
@@ -46,13 +46,17 @@ fn list_keys(schema: &Value, path: &str, keys: &mut Vec<String>) {
     let inner = schema.get("items").filter(|items| properties(items).is_some()).unwrap_or(schema);
     match properties(inner) {
         Some(properties) => {
-            for (key, schema) in properties {
+            let by_people = |schema: &Value| schema.get(WRITTEN_BY_CONTROLLER).is_none();
+            for (key, schema) in properties.iter().filter(|(_, schema)| by_people(schema)) {
                 list_keys(schema, &dotted(path, key), keys);
             }
         }
         None => keys.push(path.to_owned()),
     }
 }
+
+/// Marks a key that only the controller writes, into the plan that it ships.
+const WRITTEN_BY_CONTROLLER: &str = "x-written-by-controller";
 
 /// Takes the null alternative out of every optional key: TOML has no null.
 fn remove_null(schema: &mut Value) {
@@ -116,6 +120,18 @@ mod tests {
             "scenario.load.rate.for",
             "scenario.load.rate.from",
             "scenario.load.rate.to",
+            "scenario.load.replay.at",
+            "scenario.load.replay.csv",
+            "scenario.load.replay.for",
+            "scenario.load.replay.format",
+            "scenario.load.replay.json",
+            "scenario.load.replay.keep_host",
+            "scenario.load.replay.log",
+            "scenario.load.replay.methods",
+            "scenario.load.replay.paths",
+            "scenario.load.replay.speed",
+            "scenario.load.replay.status",
+            "scenario.load.replay.unsafe_methods",
             "scenario.load.tries.count",
             "scenario.load.tries.users",
             "scenario.load.tries.within",

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::rate::Rate;
 
+mod replay;
 mod slips;
 mod client;
 

@@ -1,5 +1,6 @@
 //! Loads: how much, when, in which model.
 
+use super::replay::ReplayLoad;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -12,6 +13,8 @@ use crate::rate::Rate;
 pub enum Load {
     /// Open model: arrivals come however slowly the target answers.
     Rate(RateLoad),
+    /// Arrivals are those of a log.
+    Replay(ReplayLoad),
     /// Closed model: users who wait for their answers, as many as a curve says.
     Users(UsersLoad),
     /// Closed model: a number of iterations, done by some users together.
@@ -108,6 +111,7 @@ impl Load {
             Self::Rate(load) => load.stages.iter().map(|stage| stage.duration).sum(),
             Self::Users(load) => load.swells.iter().map(|swell| swell.duration).sum(),
             Self::Tries(load) => load.within,
+            Self::Replay(load) => load.duration(),
         }
     }
 

@@ -19,6 +19,10 @@ pub(super) use client::{Auth, Basic, Connection};
 use super::{Arrivals, HttpVersion, Method, OnError, OnLoss, Overload, Pacing, Pick};
 use crate::data::{End, Order};
 
+mod replay;
+
+pub(super) use replay::Replay;
+
 /// Header names and values.
 pub(super) type Headers = BTreeMap<Spanned<String>, Spanned<String>>;
 
@@ -205,7 +209,7 @@ pub(super) struct Scenario {
     #[schemars(extend("default" = false))]
     pub(super) cookies: Option<bool>,
     /// The requests of an iteration.
-    #[schemars(required, with = "Option<Vec<Step>>", length(min = 1, max = 100))]
+    #[schemars(with = "Option<Vec<Step>>", length(min = 1, max = 100))]
     pub(super) step: Option<Vec<Spanned<Step>>>,
 }
 
@@ -217,6 +221,8 @@ pub(super) struct Load {
     #[schemars(with = "Option<Vec<Stage>>", length(min = 1, max = 10_000))]
     #[schemars(extend("examples" = [[{"at": "50/s", "for": "20s"}]]))]
     pub(super) rate: Option<Spanned<Vec<Spanned<Stage>>>>,
+    #[schemars(with = "Option<Replay>")]
+    pub(super) replay: Option<Spanned<Replay>>,
     /// How arrivals are spread within the rate.
     #[schemars(extend("default" = "even"))]
     pub(super) arrivals: Option<Arrivals>,
@@ -282,7 +288,7 @@ pub(super) struct Stage {
 }
 
 /// A request.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
     /// The name under which the request is reported. Default: method and path, `{id}` for numbers and keys in it.

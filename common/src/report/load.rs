@@ -59,6 +59,7 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Vec<LoadRow> {
             Load::Rate(_) => ("rate", None),
             Load::Users(load) => ("users", load.swells.iter().map(|swell| swell.users).max()),
             Load::Tries(load) => ("tries", Some(load.users)),
+            Load::Replay(_) => ("replay", None),
         };
         let time = UserTime::of(evidence, number);
         LoadRow {

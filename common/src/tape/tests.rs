@@ -1,24 +1,9 @@
 //! A tape gives back what was written, and damage anywhere is an error or the same bytes, never a panic.
 
 use super::{MAGIC, Mark, REST, Record, Tail, Tape, TapeError};
-use crate::fixture::tape_of;
+use crate::fixture::{opened as open, tape_of};
 use crate::lane::LANES;
 use proptest::prelude::*;
-use std::sync::Arc;
-
-fn open(bytes: Vec<u8>) -> Result<Tape, TapeError> {
-    let bytes = Arc::new(bytes);
-    let size = bytes.len() as u64;
-    Tape::open(
-        size,
-        Box::new(move |at, into| {
-            let at = usize::try_from(at).map_err(|error| error.to_string())?;
-            let part = bytes.get(at..).and_then(|rest| rest.get(..into.len())).ok_or("behind the end")?;
-            into.copy_from_slice(part);
-            Ok(())
-        }),
-    )
-}
 
 /// Everything that can be read of it.
 fn play(tape: &Tape) -> Result<Vec<(u64, String)>, TapeError> {

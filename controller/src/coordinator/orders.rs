@@ -75,6 +75,7 @@ impl<W: Watcher> Coordinator<W> {
             schedule_fingerprints: self.steering.fingerprints(&self.books),
             share: Some(proto::share::to_wire(share, &[])),
             files: self.files.to_wire(),
+            tapes: self.books.plan().replays().map(|(_, load)| load.tape.path.clone()).collect(),
             rows: self.collector.is_some(),
         };
         self.expect_rows(session);

@@ -177,7 +177,9 @@ impl<W: Watcher> Coordinator<W> {
 pub fn planned(saved: &Saved) -> Result<EffectivePlan, String> {
     let plan = Plan::parse(&format!("the plan of run {}", saved.run_id), &saved.plan);
     let plan = plan.map_err(|problems| problems.to_string())?;
-    Ok(EffectivePlan { text: saved.plan.clone(), plan, files: Arc::default() })
+    let mut plan = plan;
+    crate::replay::reopen(&mut plan, &saved.tapes)?;
+    Ok(EffectivePlan { text: saved.plan.clone(), plan, files: Arc::default(), notes: vec![] })
 }
 
 fn ending(how: &str, why: String) -> Option<Ending> {

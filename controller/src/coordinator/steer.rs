@@ -4,6 +4,7 @@ use crate::books::Books;
 use crate::coordinator::post::Mail;
 use crate::coordinator::{Coordinator, Watcher};
 use common::arrivals::Revision;
+use common::plan::{Load, Pace};
 use common::run::{Fact, State};
 use common::time::RunTime;
 use proto::v1;
@@ -101,6 +102,13 @@ impl<W: Watcher> Coordinator<W> {
         })?;
         if scenarios[number].load.is_closed() {
             return Err(format!("{name} has users, not a rate: its users cannot be changed while it runs"));
+        }
+        if let Load::Replay(load) = &scenarios[number].load
+            && matches!(load.pace, Pace::Original { .. })
+        {
+            return Err(format!(
+                "{name} replays a log with its own distances: only at = \"100/s\" can be changed"
+            ));
         }
         if self.run.state() != State::Running || self.zero_at.is_none() {
             return Err("the load is not on: its rate can be changed while it runs".into());

@@ -5,7 +5,7 @@ use super::lock::Lock;
 use super::tables::{insert_delta, leftovers, number, put_report};
 use super::trouble::Trouble;
 use super::{compact, database};
-use crate::journal::{Saved, SavedEvent};
+use crate::journal::{Saved, SavedEvent, TAPES};
 use prost::Message;
 use proto::v1;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
@@ -188,7 +188,9 @@ fn load(connection: &Connection, run_id: &str) -> Result<Option<Saved>, Trouble>
         let (name, plan, created_at) = (row.get(1)?, row.get(2)?, row.get(3)?);
         let (boot_id, report) = (row.get(4)?, row.get(5)?);
         let run_id = run_id.to_owned();
-        Ok((row.get(0)?, Saved { run_id, name, plan, created_at, boot_id, report, ..Saved::default() }))
+        let tapes = connection.path().map(|file| Path::new(file).with_file_name(TAPES)).unwrap_or_default();
+        let saved = Saved { run_id, name, plan, created_at, boot_id, report, tapes, ..Saved::default() };
+        Ok((row.get(0)?, saved))
     });
     let Some((run, mut saved)) = head.optional()? else { return Ok(None) };
     saved.events = events(connection, run)?;

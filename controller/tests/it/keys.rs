@@ -6,6 +6,7 @@ use common::report::Report;
 use demo::{Record, Running, Tls};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 use toml::{Table, Value};
@@ -13,6 +14,7 @@ use toml::{Table, Value};
 mod client;
 mod documents;
 mod loads;
+mod replay;
 mod table;
 
 use table::Row;
@@ -83,7 +85,7 @@ fn every_key_of_the_plan_changes_something() {
 
 /// Every row of every table.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    table::ROWS.iter().chain(client::ROWS).chain(documents::ROWS).chain(loads::ROWS)
+    table::ROWS.iter().chain(client::ROWS).chain(documents::ROWS).chain(loads::ROWS).chain(replay::ROWS)
 }
 
 /// Runs the plan without and with the row's key; tells what was seen otherwise than the row says.
@@ -118,8 +120,16 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
     for (key, value) in row.with.iter().copied().chain(own) {
         set(&mut plan, key, value);
     }
+    if plan["scenario"][0]["load"].get("replay").is_some() {
+        // A log brings its own requests and times.
+        let scenario = plan["scenario"][0].as_table_mut().unwrap();
+        scenario.remove("step");
+        scenario["load"].as_table_mut().unwrap().remove("rate");
+    }
+    let logs = folder.path().join("logs");
+    write_logs(&logs);
     let own = rcgen::generate_simple_self_signed(["stampede".to_owned()]).unwrap();
-    let plan = toml::to_string(&plan).unwrap();
+    let plan = toml::to_string(&plan).unwrap().replace("@LOGS", logs.to_str().unwrap());
     let plan = plan.replace("@OWN", &own.cert.pem().replace('\n', "\\n"));
     let plan = plan.replace("@KEY", &own.signing_key.serialize_pem().replace('\n', "\\n"));
     let plan = plan
@@ -151,6 +161,24 @@ fn run(row: &Row, value: Option<&str>) -> Seen {
     let run = cluster.end();
     let code = run.controller.code.unwrap_or(-1);
     Seen { code, report: run.report, records: demo.recorded(), raw: raw.requests(), peers: raw.peers() }
+}
+
+/// Logs to be replayed: one with lines of many formats, one with many kinds of requests over three seconds.
+fn write_logs(folder: &Path) {
+    let line = |second: u64, request: &str, status: u16| {
+        format!("c - - [20/Nov/2026:10:00:0{second} +0000] \"{request} HTTP/1.1\" {status} 5")
+    };
+    let mut mixed = vec![format!("{} \"-\" \"x\"", line(0, "GET /", 200)); 2];
+    mixed.push(line(0, "GET /", 200));
+    mixed.extend(vec!["{\"t\":1,\"p\":\"/\"}".to_owned(); 4]);
+    mixed.extend(vec!["1,/".to_owned(); 5]);
+    let many = [(0, "GET /", 200), (1, "GET /bytes/5", 200), (2, "POST /tests", 201), (3, "HEAD /none", 404)];
+    let many = many.map(|(second, request, status)| {
+        format!("h.example:80 {} \"-\" \"x\"", line(second, request, status))
+    });
+    std::fs::create_dir(folder).unwrap();
+    std::fs::write(folder.join("mixed"), mixed.join("\n")).unwrap();
+    std::fs::write(folder.join("many"), many.join("\n")).unwrap();
 }
 
 /// Takes the generator's processor away for a while, after its first request.

@@ -18,6 +18,7 @@ mod robust;
 mod transports;
 mod client;
 mod keys;
+mod replay;
 mod store;
 mod documents;
 mod tidy;

@@ -144,6 +144,9 @@ fn every_plan_that_is_shown_is_a_plan() {
     let mut plans = Vec::new();
     for entry in std::fs::read_dir(root().join("deploy/plans")).unwrap() {
         let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
         plans.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
     }
     assert!(!plans.is_empty());

@@ -285,6 +285,10 @@ pub struct Assignment {
     /// The files that the plan names, to be fetched by their hashes.
     #[prost(message, repeated, tag = "5")]
     pub files: ::prost::alloc::vec::Vec<PlanFile>,
+    /// For every replayed log of the plan, in its order: where the controller keeps its tape. An agent on the same
+    /// machine reads it there, after it has checked that it has the hash that the plan names.
+    #[prost(string, repeated, tag = "8")]
+    pub tapes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Whether a row per request is kept and brought to CollectRows.
     #[prost(bool, tag = "9")]
     pub rows: bool,
@@ -545,9 +549,34 @@ pub struct SeriesDelta {
     /// By due time.
     #[prost(message, repeated, tag = "11")]
     pub buckets: ::prost::alloc::vec::Vec<Bucket>,
+    /// Of a replayed log: requests by the status of then and that of now; at most 4,096 pairs.
+    #[prost(message, repeated, tag = "15")]
+    pub then_now: ::prost::alloc::vec::Vec<ThenNow>,
+    /// Bodies then, as the log tells, and those of the same requests now. Bytes.
+    #[prost(message, optional, tag = "16")]
+    pub size_then: ::core::option::Option<Histogram>,
+    #[prost(message, optional, tag = "17")]
+    pub size_now: ::core::option::Option<Histogram>,
+    /// How long answers took then, as the log tells, and the service times of the same requests. Microseconds.
+    #[prost(message, optional, tag = "18")]
+    pub latency_then: ::core::option::Option<Histogram>,
+    #[prost(message, optional, tag = "19")]
+    pub latency_now: ::core::option::Option<Histogram>,
     /// Failing exchanges to be looked at; at most 300.
     #[prost(message, repeated, tag = "20")]
     pub samples: ::prost::alloc::vec::Vec<Sample>,
+}
+/// Requests of a replayed log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ThenNow {
+    /// 100 to 999, or 0 where the log does not tell it.
+    #[prost(uint32, tag = "1")]
+    pub then: u32,
+    /// 100 to 999, or 0 where no whole answer came.
+    #[prost(uint32, tag = "2")]
+    pub now: u32,
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
 }
 /// A failing exchange. Its texts are without credentials.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

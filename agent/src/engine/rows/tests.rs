@@ -27,6 +27,7 @@ fn ended(k: u64) -> Ended {
             user: 0,
             round: 0,
             iteration: None,
+            then: None,
             whole: true,
         },
         outcome: Outcome::Ok,
