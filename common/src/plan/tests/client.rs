@@ -224,3 +224,19 @@ fn an_identity_is_a_certificate_with_its_key() {
         assert!(found.len() == 1 && found[0].0.contains(message), "{written}: {found:?}");
     }
 }
+
+#[test]
+fn a_certificate_from_data_needs_connections_of_its_own() {
+    let tls = "tls = { cert = \"{{ own.cert }}\", key = \"{{ own.key }}\" }";
+    let data = "[[data]]\nname = \"own\"\nvalues = [ { cert = \"a\", key = \"b\" } ]\norder = \"per-user\"";
+    for (more, expected) in
+        [("", 1), ("connection.use = \"per-user\"", 0), ("connection.use = \"per-request\"", 1)]
+    {
+        let found = problems("target", &format!("{tls}\n{more}\n{data}"));
+        assert_eq!(found.len(), expected, "{more}: {found:?}");
+        assert!(
+            found.iter().all(|(message, _)| message.contains("connections that users share")),
+            "{found:?}"
+        );
+    }
+}
