@@ -13,8 +13,11 @@ use tokio::time::{Instant, timeout};
 /// What was fetched, newest last. Shared by all runs of a process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Blobs {
-    kept: Arc<Mutex<Vec<(Vec<u8>, Arc<[u8]>)>>>,
+    kept: Arc<Mutex<Vec<Kept>>>,
 }
+
+/// A file under its SHA-256.
+type Kept = (Vec<u8>, Arc<[u8]>);
 
 impl Blobs {
     /// The files of an assignment, by their paths as the plan names them. The error is for the operator.

@@ -55,7 +55,7 @@ pub enum Lot {
     /// Arrivals, in due order.
     Arrivals(Cursor),
     /// The users of these lanes.
-    Lanes(LaneSet),
+    Lanes(Box<LaneSet>),
 }
 
 /// From `at` on, the rate of a scenario is `milli` thousandths of an arrival per second, until its load ends.
@@ -175,7 +175,7 @@ impl Timetable {
     pub fn lot(&self, lanes: &LaneSet, from: RunTime) -> Lot {
         match &self.closed {
             None => Lot::Arrivals(self.cursor(lanes, from)),
-            Some(_) => Lot::Lanes(lanes.clone()),
+            Some(_) => Lot::Lanes(Box::new(lanes.clone())),
         }
     }
 

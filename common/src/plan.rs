@@ -306,7 +306,7 @@ impl Plan {
     /// The replays of the plan: the scenarios' numbers and their loads.
     pub fn replays(&self) -> impl Iterator<Item = (usize, &ReplayLoad)> {
         self.scenarios.iter().enumerate().filter_map(|(number, scenario)| match &scenario.load {
-            Load::Replay(load) => Some((number, load)),
+            Load::Replay(load) => Some((number, &**load)),
             _ => None,
         })
     }

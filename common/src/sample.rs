@@ -52,8 +52,11 @@ pub struct Samples {
 /// failures of a long run cost nothing more than this question.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
-    causes: BTreeMap<(usize, Cause), (BTreeSet<(RunTime, u64)>, BTreeSet<u64>)>,
+    causes: BTreeMap<(usize, Cause), Places>,
 }
+
+/// The first ones by due time and number, the fair ones by their hash.
+type Places = (BTreeSet<(RunTime, u64)>, BTreeSet<u64>);
 
 /// An exchange as it stands in memory.
 #[derive(Clone, Copy, Debug)]

@@ -27,7 +27,7 @@ enum Source {
     /// The schedule: an open load.
     Pacer(RefCell<Pacer>),
     /// Users: a closed load.
-    Crowd(RefCell<Crowd>),
+    Crowd(Box<RefCell<Crowd>>),
 }
 
 impl Stream {
@@ -177,7 +177,12 @@ impl Source {
         if let Some(supply) = timetable.supply() {
             let random = Random::new(plan.seed, &format!("rests of {}", scenario.name));
             let rests = Rests { think: scenario.think, pacing: scenario.pacing, random };
-            return Self::Crowd(RefCell::new(Crowd::new(supply.clone(), rests, &share.lanes, share.from)));
+            return Self::Crowd(Box::new(RefCell::new(Crowd::new(
+                supply.clone(),
+                rests,
+                &share.lanes,
+                share.from,
+            ))));
         }
         let end = timetable.end();
         let limits = Limits {

@@ -230,7 +230,7 @@ mod tests {
             for n in 0..rate {
                 let time = 1_000.0 * scale * busy * (1.0 + random.exponential(second, n));
                 bucket.response_time.record(time as u64);
-                bucket.errors += u64::from(random.draw(second, n) % 100 == 0);
+                bucket.errors += u64::from(random.draw(second, n).is_multiple_of(100));
                 bucket.finished += 1;
             }
         }

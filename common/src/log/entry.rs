@@ -163,8 +163,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// A piece of a line.
+type Piece<'a> = Cow<'a, [u8]>;
+
 /// Method and target of a request line.
-fn split_request(request: Cow<'_, [u8]>) -> Result<(Cow<'_, [u8]>, Cow<'_, [u8]>), Reject> {
+fn split_request(request: Piece<'_>) -> Result<(Piece<'_>, Piece<'_>), Reject> {
     let space = memchr::memchr(b' ', &request).ok_or(Reject::Request)?;
     let is_word = request[..space].iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-');
     // Before HTTP/1.0 a request had no version; what looks like two words is no request all the same.

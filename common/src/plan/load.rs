@@ -41,7 +41,7 @@ pub(super) fn load(
             let help = "leave it out: a log has distances of its own";
             faults.add(log.span(), "`arrivals` has no meaning beside a replay", help);
         }
-        return replay::read(log, faults).map(Load::Replay);
+        return replay::read(log, faults).map(Box::new).map(Load::Replay);
     }
     match (&written.rate, &written.users, &written.tries) {
         (Some(list), ..) => rate(list, written.arrivals.unwrap_or_default(), faults),

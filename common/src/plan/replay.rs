@@ -172,7 +172,7 @@ fn format(written: &written::Replay, faults: &mut Faults) -> Option<Format> {
             } else if text.contains('%') {
                 Format::apache(text)
             } else {
-                let meant = nearest(text, PRESETS.into_iter());
+                let meant = nearest(text, PRESETS);
                 let meant = meant.map(|name| format!("did you mean {}? ", quoted(name))).unwrap_or_default();
                 let help = format!("{meant}{FORMATS}");
                 Format::preset(text).ok_or((format!("no format is named {}", quoted(text)), help))

@@ -14,7 +14,7 @@ pub enum Load {
     /// Open model: arrivals come however slowly the target answers.
     Rate(RateLoad),
     /// Arrivals are those of a log.
-    Replay(ReplayLoad),
+    Replay(Box<ReplayLoad>),
     /// Closed model: users who wait for their answers, as many as a curve says.
     Users(UsersLoad),
     /// Closed model: a number of iterations, done by some users together.

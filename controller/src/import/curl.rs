@@ -151,10 +151,9 @@ fn headers(curl: &Curl, found: &mut Found, place: &str, reading: &mut Reading<'_
     if let Some(agent) = &curl.user_agent {
         add("user-agent", agent);
     }
-    if let Some(referer) = curl.referer.as_deref().map(|referer| referer.trim_end_matches(";auto")) {
-        if !referer.is_empty() {
-            add("referer", referer);
-        }
+    let referer = curl.referer.as_deref().map(|referer| referer.trim_end_matches(";auto"));
+    if let Some(referer) = referer.filter(|referer| !referer.is_empty()) {
+        add("referer", referer);
     }
     let cookies: Vec<&str> =
         curl.cookie.iter().filter(|cookie| cookie.contains('=')).map(String::as_str).collect();

@@ -16,7 +16,7 @@ fn load(keys: &str) -> ReplayLoad {
     );
     let plan = Plan::parse("plan.toml", &plan).unwrap_or_else(|problems| panic!("{problems}"));
     let Load::Replay(load) = &plan.scenarios[0].load else { panic!("a replay") };
-    load.clone()
+    *load.clone()
 }
 
 fn line(client: &str, second: u64, request: &str, status: u16) -> String {
@@ -33,7 +33,10 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 /// What the index pass saw, and the entries of the tape in their order: milliseconds, series, path.
-fn pass(folder: &Path, keys: &str) -> Result<(Summary, Vec<(u64, String, String)>), String> {
+/// When, whose, what.
+type Entries = Vec<(u64, String, String)>;
+
+fn pass(folder: &Path, keys: &str) -> Result<(Summary, Entries), String> {
     let indexed = index(&load(keys), folder, &folder.join("tapes"))?;
     let tape = super::open(&indexed.path).unwrap();
     let (mut entries, mut bytes) = (vec![], vec![]);

@@ -12,6 +12,10 @@ fn rule(metric: &str, limit: &str, unit: Unit, value: f64, holds: bool) -> Thres
     ThresholdRow { metric: metric.into(), limit: limit.into(), unit, value: Some(value), holds }
 }
 
+fn outcomes() -> BTreeMap<String, u64> {
+    BTreeMap::from([("ok".into(), 11_978), ("timeout".into(), 2), ("unexpected_status".into(), 10)])
+}
+
 /// A run with a bit of everything.
 pub(crate) fn report() -> Report {
     let series = SeriesRow {
@@ -21,11 +25,7 @@ pub(crate) fn report() -> Report {
         requests: 11_990,
         errors: 12,
         status: BTreeMap::from([(200, 11_978), (503, 10)]),
-        outcomes: BTreeMap::from([
-            ("ok".into(), 11_978),
-            ("timeout".into(), 2),
-            ("unexpected_status".into(), 10),
-        ]),
+        outcomes: outcomes(),
         generator_faults: BTreeMap::new(),
         response_time: summary([1_234, 15_200, 48_900, 812_000, 1_900_000, 2_004_000]),
         service_time: summary([987, 1_480, 2_210, 9_010, 12_400, 13_000]),

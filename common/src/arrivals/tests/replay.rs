@@ -26,7 +26,7 @@ fn tape(entries: &Entries) -> Arc<Tape> {
 }
 
 fn scenario(tape: Arc<Tape>, pace: Pace, seconds: Option<u64>) -> Scenario {
-    let load = Load::Replay(ReplayLoad {
+    let load = Load::Replay(Box::new(ReplayLoad {
         log: "log".into(),
         format: Format::preset("common").unwrap(),
         pace,
@@ -35,7 +35,7 @@ fn scenario(tape: Arc<Tape>, pace: Pace, seconds: Option<u64>) -> Scenario {
         keep_host: false,
         series: vec![],
         tape: Reel { tape: Some(tape), ..Reel::default() },
-    });
+    }));
     Scenario { load, ..fixture::scenario(&[(1, 1, 1)], Arrivals::Even) }
 }
 

@@ -73,26 +73,10 @@ fn escaped(text: &str, apache: bool) -> String {
     out
 }
 
-fn lines(seen: &Seen) -> Vec<(&'static str, Format, String, Entry<'static>)> {
-    let Seen { second, micros, client, method, path, status, bytes, latency_us, agent, body } = seen;
-    let nanos = second * 1_000_000_000;
-    let fine = nanos + micros * 1_000;
-    let latency = Some(latency_us * 1_000);
-    let bytes_of = |text: &str| std::borrow::Cow::Owned(text.as_bytes().to_vec());
-    let base = Entry {
-        time: Some(nanos),
-        is_coarse: true,
-        client: bytes_of(client),
-        method: bytes_of(method),
-        path: bytes_of(path),
-        status: Some(*status),
-        bytes: Some(*bytes),
-        ..Entry::default()
-    };
-    let request = format!("{method} {path} HTTP/1.1");
-    let took = i64::try_from(latency_us * 1_000).unwrap();
+/// Where JSON lines and tables have what.
+fn keys() -> Keys {
     let key = |name: &str| Some(name.to_owned());
-    let keys = Keys {
+    Keys {
         time: key("t"),
         client: key("c"),
         method: key("m"),
@@ -103,7 +87,37 @@ fn lines(seen: &Seen) -> Vec<(&'static str, Format, String, Entry<'static>)> {
         latency_unit: key("us"),
         body: key("d"),
         ..Keys::default()
-    };
+    }
+}
+
+fn bytes_of(text: &str) -> std::borrow::Cow<'static, [u8]> {
+    std::borrow::Cow::Owned(text.as_bytes().to_vec())
+}
+
+/// What every format tells.
+fn base(seen: &Seen) -> Entry<'static> {
+    let Seen { second, client, method, path, status, bytes, .. } = seen;
+    Entry {
+        time: Some(second * 1_000_000_000),
+        is_coarse: true,
+        client: bytes_of(client),
+        method: bytes_of(method),
+        path: bytes_of(path),
+        status: Some(*status),
+        bytes: Some(*bytes),
+        ..Entry::default()
+    }
+}
+
+fn lines(seen: &Seen) -> Vec<(&'static str, Format, String, Entry<'static>)> {
+    let Seen { second, micros, client, method, path, status, bytes, latency_us, agent, body } = seen;
+    let nanos = second * 1_000_000_000;
+    let fine = nanos + micros * 1_000;
+    let latency = Some(latency_us * 1_000);
+    let base = base(seen);
+    let request = format!("{method} {path} HTTP/1.1");
+    let took = i64::try_from(latency_us * 1_000).unwrap();
+    let keys = keys();
     let bodied = Entry {
         body: Some(bytes_of(body)).filter(|body| !body.is_empty() && body.as_ref() != b"-"),
         latency,

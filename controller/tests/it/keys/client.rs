@@ -28,7 +28,6 @@ pub(super) const ROWS: &[Row] = &[
         look: |seen| raw_holds(seen, "\r\nauthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"),
         seen_before: "false",
         seen_after: "true",
-        ..PLAIN
     },
     Row {
         key: "scenario.step.auth.basic.user",
@@ -39,7 +38,6 @@ pub(super) const ROWS: &[Row] = &[
         look: |seen| raw_holds(seen, "\r\nauthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"),
         seen_before: "false",
         seen_after: "true",
-        ..PLAIN
     },
     Row {
         key: "scenario.step.auth.bearer",
@@ -134,7 +132,6 @@ pub(super) const ROWS: &[Row] = &[
         look: |seen| raw_holds(seen, "\r\nauthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"),
         seen_before: "false",
         seen_after: "true",
-        ..PLAIN
     },
     Row {
         key: "target.auth.basic.user",
@@ -145,7 +142,6 @@ pub(super) const ROWS: &[Row] = &[
         look: |seen| raw_holds(seen, "\r\nauthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"),
         seen_before: "false",
         seen_after: "true",
-        ..PLAIN
     },
     Row {
         key: "target.auth.bearer",
@@ -252,7 +248,6 @@ pub(super) const ROWS: &[Row] = &[
         look: code,
         seen_before: "106",
         seen_after: "0",
-        ..PLAIN
     },
     Row {
         key: "target.tls.key",
@@ -263,6 +258,5 @@ pub(super) const ROWS: &[Row] = &[
         look: code,
         seen_before: "106",
         seen_after: "0",
-        ..PLAIN
     },
 ];

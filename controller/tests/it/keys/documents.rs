@@ -55,7 +55,6 @@ pub(super) const ROWS: &[Row] = &[
         look: code,
         seen_before: "0",
         seen_after: "104",
-        ..PLAIN
     },
     Row {
         // 20 arrivals of 2 rows: in turn, or drawn.

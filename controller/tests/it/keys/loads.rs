@@ -177,7 +177,7 @@ pub(super) const ROWS: &[Row] = &[
         ],
         after: "1000000",
         look: |seen| seen.report.series[0].requests.to_string(),
-        seen_before: "9",
+        seen_before: "12",
         seen_after: "20",
         ..PLAIN
     },
