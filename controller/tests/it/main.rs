@@ -7,6 +7,7 @@ mod targets;
 mod cluster;
 
 mod truth;
+mod uses;
 mod closed;
 mod stream;
 mod collected;
