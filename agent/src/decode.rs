@@ -9,7 +9,7 @@ use common::answer::{Fields, Unreadable};
 ///
 /// # Errors
 /// [`Unreadable::TooLong`] beyond `most`, [`Unreadable::Encoding`] for a coding that is unknown, broken, or applied
-/// more than [`MOST_CODINGS`] times.
+/// more than `MOST_CODINGS` times.
 pub fn decode<'a>(head: &[u8], body: &'a [u8], most: usize) -> Result<Cow<'a, [u8]>, Unreadable> {
     let mut body = Cow::Borrowed(body);
     for (place, coding) in codings(head)?.into_iter().rev().enumerate() {
