@@ -1,0 +1,107 @@
+//! `controller start`.
+
+use super::{folder_of, scratch};
+use crate::coordinator::EffectivePlan;
+use crate::exit::{Exit, Failure};
+use crate::journal::TAPES;
+use crate::start::{ADMIN, Start, read_logs, read_plan};
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+#[derive(Debug, Args)]
+pub(super) struct StartArgs {
+    /// The plan to run. With --resume it is only needed when there is no unfinished run.
+    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    plan: Option<PathBuf>,
+    /// A folder in which runs are kept: a controller that was killed goes on with its run there (--resume).
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Go on with the unfinished run in --data-dir.
+    #[arg(long, requires = "data_dir")]
+    resume: bool,
+    /// Keep every delta as it came, for checking; otherwise old ones are merged.
+    #[arg(long, requires = "data_dir")]
+    keep_deltas: bool,
+    /// Where `controller status`, `stop` and `rate` reach this run; loopback only. Default: 127.0.0.1:50052.
+    #[arg(long, value_name = "IP:PORT")]
+    admin: Option<SocketAddr>,
+    /// Where agents join. Other than loopback needs --token-file.
+    #[arg(long, default_value = "127.0.0.1:50051", value_name = "IP:PORT")]
+    listen: SocketAddr,
+    /// How many agents to wait for. Without it, and without `[agents] expect` in the plan, one agent inside the
+    /// controller does the run.
+    #[arg(long, value_name = "N")]
+    agents: Option<usize>,
+    /// How many of them run inside the controller.
+    #[arg(long, value_name = "N")]
+    local_agents: Option<usize>,
+    /// How long to wait for agents.
+    #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    wait: Duration,
+    /// A file with the token that agents must show (make one with `controller token`).
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A folder for the report: as JSON, Markdown, JUnit, CSV and histogram log.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Keep a row per request: below --data-dir if there is one, else in --out. See `controller rows`.
+    #[arg(long)]
+    rows: bool,
+    /// Fail (exit code 108) when the plan was not delivered: the generator could not keep up, or the fleet had faults.
+    #[arg(long)]
+    strict: bool,
+}
+
+impl StartArgs {
+    pub(super) async fn run(self, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
+        let scratch = scratch()?;
+        let tapes = self.data_dir.as_ref().map_or_else(|| scratch.path().into(), |dir| dir.join(TAPES));
+        let plan = self.plan.as_deref().map(|path| {
+            let effective = read_plan(path)?;
+            let files = effective.files.clone();
+            let shipped = read_logs(effective, folder_of(path), &tapes)?;
+            let notes = shipped.notes();
+            Ok(EffectivePlan { text: shipped.text, plan: shipped.plan, files, notes })
+        });
+        self.start()?.run(plan.transpose()?, interrupts).await
+    }
+
+    fn start(self) -> Result<Start, Failure> {
+        if !self.listen.ip().is_loopback() && self.token_file.is_none() {
+            return Err(Failure::usage(format!(
+                "--listen {} lets anybody on the network command load: add --token-file FILE (make one with \
+                 `controller token > FILE`), or listen on 127.0.0.1",
+                self.listen
+            )));
+        }
+        if let Some(admin) = self.admin.filter(|admin| !admin.ip().is_loopback()) {
+            return Err(Failure::usage(format!(
+                "--admin {admin} would let anybody on the network steer the run: choose an address of this machine \
+                 alone, for example {ADMIN}"
+            )));
+        }
+        let token = match &self.token_file {
+            Some(path) => {
+                Some(common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage)?)
+            }
+            None => None,
+        };
+        Ok(Start {
+            listen: self.listen,
+            agents: self.agents,
+            local_agents: self.local_agents,
+            wait: self.wait,
+            token,
+            out: self.out,
+            admin: self.admin,
+            data_dir: self.data_dir,
+            resume: self.resume,
+            keep_deltas: self.keep_deltas,
+            rows: self.rows,
+            strict: self.strict,
+        })
+    }
+}
