@@ -15,6 +15,7 @@
 //! | `run.partial` | | whether the run was given up, so that last books may be missing |
 //! | `verdict.result` | | `pass`, `generator_limited`, `degraded`, `aborted`, `fail`, `invalid`: see [`Judgment`] |
 //! | `verdict.reasons[]` | | sentences, the weightiest first; empty when passed |
+//! | `story.headline`, `.asked[]`, `.delivered`, `.answered[]`, `.trust` | | the run in plain words |
 //! | `agents[].name`, `.instance` | | the agent and its process |
 //! | `agents[].lanes` | of 4,096 | lanes it owned last |
 //! | `agents[].owned` | arrivals | that were its own to send, over all scenarios |
@@ -69,9 +70,11 @@
 //! | `timeline[].t_s`, `.width_s` | s | where the row begins on the run's axis, how wide it is |
 //! | `timeline[].planned`, `.started` | arrivals | that were due then |
 //! | `timeline[].errors` | requests | of those due then that were errors of the target |
-//! | `timeline[].p50`, `.p99` | µs | response time of requests that were due then, or `null` |
+//! | `timeline[].p50`, `.p95`, `.p99` | µs | response time of requests that were due then, or `null` |
 //! | `timeline[].users_asked`, `.users_active` | users | of a curve, on average, or `null` |
 //! | `timeline[].fault` | | whether it lies under a fault |
+//! | `heat.edges_us[]` | µs | where the cells of a heat map begin |
+//! | `heat.rows[]` | | `scenario`, `t_s`, `width_s`: as in `timeline`; `counts[]`: requests due then by the cell of their response time, from cell `first` on |
 //! | `thresholds[].metric`, `.limit` | | as written in the plan |
 //! | `thresholds[].unit` | | of `value`: `us` or `share` |
 //! | `thresholds[].value` | `unit` | what was measured, or `null`: no samples |
@@ -100,6 +103,7 @@ mod agents;
 mod books;
 mod delivery;
 mod fault;
+mod heat;
 mod limits;
 mod load;
 mod phase;
@@ -108,6 +112,7 @@ mod sample;
 mod series;
 mod replay;
 mod shortfall;
+mod story;
 mod summary;
 mod timeline;
 mod verdict;
@@ -116,6 +121,7 @@ use books::Books;
 
 pub use agents::{AgentEvidence, AgentRow};
 pub use fault::{FaultEvidence, FaultKind, FaultRow};
+pub use heat::{Heat, HeatRow};
 pub use limits::{ThresholdRow, Unit};
 pub use load::{LoadRow, Model};
 pub use phase::{PhaseRow, PhaseSeries};
@@ -124,6 +130,7 @@ pub use rows::{RowsFile, RowsKept};
 pub use sample::SampleRow;
 pub use series::{SeriesKind, SeriesRow};
 pub use shortfall::ShortfallRow;
+pub use story::Story;
 pub use summary::{Lag, Summary};
 pub use timeline::TimelineRow;
 pub use verdict::{Judgment, Verdict};
@@ -166,6 +173,9 @@ pub struct Report {
     pub run: RunHead,
     /// What is to be thought of it.
     pub verdict: Verdict,
+    /// The run in plain words.
+    #[serde(default)]
+    pub story: Story,
     /// Every agent that took part.
     pub agents: Vec<AgentRow>,
     /// The books, by the scenario's name.
@@ -191,6 +201,9 @@ pub struct Report {
     pub replay: Vec<ReplayRow>,
     /// The run over time, scenario after scenario.
     pub timeline: Vec<TimelineRow>,
+    /// Response times over time, as the cells of a heat map.
+    #[serde(default)]
+    pub heat: Heat,
     /// The plan's rules, in its order.
     pub thresholds: Vec<ThresholdRow>,
     /// Failing exchanges to be looked at.
@@ -232,14 +245,14 @@ impl Report {
         let timeline = timeline::rows(&evidence);
         let faults = fault::rows(&evidence, &books, &timeline);
         let verdict = verdict::judge(&evidence, &books, &thresholds, &faults);
-        let Evidence { plan, totals, .. } = evidence;
+        let (plan, totals) = (evidence.plan, evidence.totals);
         let places = series_of(plan).into_iter().zip(&totals.series);
         let replay = places.clone().filter_map(|(place, series)| ReplayRow::of(plan, place, series));
         let replay = replay.collect();
         let economy = evidence.agents.iter().filter(|agent| agent.economy).map(|agent| {
             format!("agent {} was too busy for precise pacing and changed to economy by itself", agent.name)
         });
-        Self {
+        let mut report = Self {
             run: RunHead {
                 id: evidence.run_id.to_owned(),
                 name: plan.name.clone(),
@@ -250,6 +263,7 @@ impl Report {
                 partial: evidence.ending == Ending::Aborted,
             },
             verdict,
+            story: Story::default(),
             agents: evidence
                 .agents
                 .iter()
@@ -265,11 +279,14 @@ impl Report {
             series: places.map(|(place, series)| SeriesRow::of(plan, place, series)).collect(),
             replay,
             timeline,
+            heat: heat::map(&evidence),
             thresholds,
             samples: sample::rows(plan, totals),
             rows: None,
-            warnings: evidence.warnings.into_iter().chain(economy).collect(),
-        }
+            warnings: evidence.warnings.iter().cloned().chain(economy).collect(),
+        };
+        report.story = Story::of(&report);
+        report
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 mod faults;
+mod story;
 mod verdict;
 
 /// Everything a report is made of; sound until a test breaks it.
@@ -247,6 +248,8 @@ fn the_keys_of_the_json_are_a_contract() {
         "agents[].release_lag.{max,p50,p99}",
         "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,owned,release_lag,send_lag,skipped,start_skew_us,started,unknown}",
         "faults[].{agent,from_s,kind,missing,text,unknown,until_s}",
+        "heat.rows[].{counts,first,scenario,t_s,width_s}",
+        "heat.{edges_us,rows}",
         "imbalances.{browse}",
         "ledger.browse.skipped.{late,no_data,no_lease,overload,stopped,time_up,unowned}",
         "ledger.browse.{abandoned,finished,planned,skipped,started,unended,unknown}",
@@ -258,10 +261,11 @@ fn the_keys_of_the_json_are_a_contract() {
         "series[].status.{200}",
         "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,kind,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
         "shortfalls[].{agent,planned,started,t_s,width_s}",
+        "story.{answered,asked,delivered,headline,trust}",
         "thresholds[].{holds,limit,metric,unit,value}",
-        "timeline[].{errors,fault,p50,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
+        "timeline[].{errors,fault,p50,p95,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
         "verdict.{reasons,result}",
-        "{agents,faults,imbalances,ledger,loads,phases,replay,rows,run,samples,series,shortfalls,thresholds,timeline,verdict,warnings}",
+        "{agents,faults,heat,imbalances,ledger,loads,phases,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
     ];
     let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
     assert_eq!(keys, expected);

@@ -23,6 +23,9 @@ pub struct TimelineRow {
     pub errors: u64,
     /// Median response time in microseconds of the requests due then; `None` without an answer.
     pub p50: Option<u64>,
+    /// 95th percentile of the response time in microseconds; `None` without an answer.
+    #[serde(default)]
+    pub p95: Option<u64>,
     /// 99th percentile of the response time in microseconds; `None` without an answer.
     pub p99: Option<u64>,
     /// Users that a curve asked for, on average; `None` without a curve.
@@ -88,6 +91,7 @@ fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<Timeline
         started: 0,
         errors: 0,
         p50: None,
+        p95: None,
         p99: None,
         users_asked: None,
         users_active: None,
@@ -107,6 +111,7 @@ fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<Timeline
         row.users_active = Some(bucket.user_us as f64 / 1e6 / width_s as f64);
         let times = Some(&bucket.response_time).filter(|times| !times.is_empty());
         row.p50 = times.map(|times| times.quantile(0.5));
+        row.p95 = times.map(|times| times.quantile(0.95));
         row.p99 = times.map(|times| times.quantile(0.99));
     }
     rows

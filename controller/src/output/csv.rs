@@ -11,8 +11,9 @@ pub(super) fn timeline(report: &Report) -> String {
     let time = |us: Option<u64>| us.map(|us| us.to_string()).unwrap_or_default();
     let line = |row: &TimelineRow| {
         let TimelineRow { t_s, planned, started, errors, fault, .. } = row;
-        let (p50, p99, fault) = (time(row.p50), time(row.p99), u8::from(*fault));
-        format!("{t_s},{},{planned},{started},{errors},{p50},{p99},{fault}\n", cell(&row.scenario))
+        let [p50, p95, p99] = [row.p50, row.p95, row.p99].map(time);
+        let fault = u8::from(*fault);
+        format!("{t_s},{},{planned},{started},{errors},{p50},{p95},{p99},{fault}\n", cell(&row.scenario))
     };
     std::iter::once(TIMELINE_HEAD.to_owned()).chain(report.timeline.iter().map(line)).collect()
 }
@@ -56,7 +57,7 @@ fn cell(text: &str) -> String {
     }
 }
 
-const TIMELINE_HEAD: &str = "t_s,scenario,planned,started,errors,p50_us,p99_us,fault\n";
+const TIMELINE_HEAD: &str = "t_s,scenario,planned,started,errors,p50_us,p95_us,p99_us,fault\n";
 const NUMBERS: [&str; 9] = ["min", "mean", "mode", "p50", "p90", "p95", "p99", "p99_9", "max"];
 
 #[cfg(test)]
@@ -70,9 +71,9 @@ mod tests {
         report.timeline[1].scenario = "a \"b\",c".into();
         assert_eq!(
             timeline(&report),
-            "t_s,scenario,planned,started,errors,p50_us,p99_us,fault\n\
-             0,browse,200,199,1,1000,9000,0\n\
-             1,\"a \"\"b\"\",c\",200,199,1,,,1\n"
+            "t_s,scenario,planned,started,errors,p50_us,p95_us,p99_us,fault\n\
+             0,browse,200,199,1,1000,5000,9000,0\n\
+             1,\"a \"\"b\"\",c\",200,199,1,,,,1\n"
         );
     }
 

@@ -47,6 +47,7 @@ pub(crate) fn report() -> Report {
         started: 199,
         errors: 1,
         p50,
+        p95: p50.map(|us: u64| us * 5),
         p99: p50.map(|us: u64| us * 9),
         users_asked: None,
         users_active: None,
@@ -66,6 +67,7 @@ pub(crate) fn report() -> Report {
             result: Judgment::Fail,
             reasons: vec!["browse.response_time.p99 is 812.0 ms, limit < 250 ms".into()],
         },
+        story: common::report::Story::default(),
         agents: vec![agent("agent-1", None), agent("agent-2", Some("no heartbeat for 3 s"))],
         ledger: BTreeMap::from([("browse".into(), entry)]),
         imbalances: BTreeMap::new(),
@@ -76,6 +78,7 @@ pub(crate) fn report() -> Report {
         replay: vec![],
         series: vec![series],
         timeline: vec![point(0, Some(1000)), point(1, None)],
+        heat: common::report::Heat::default(),
         thresholds: vec![
             rule("browse.response_time.p99", "< 250ms", Unit::Us, 812_000.0, false),
             rule("error_rate", "< 1%", Unit::Share, 0.001, true),
