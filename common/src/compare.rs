@@ -10,6 +10,7 @@
 
 use crate::measured::Measured;
 use crate::report::{Judgment, Report};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod change;
@@ -30,7 +31,7 @@ pub struct Side<'a> {
 }
 
 /// Two runs side by side.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// The run that is the measure.
     pub before: Run,
@@ -45,7 +46,7 @@ pub struct Comparison {
 }
 
 /// One of the two runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Its id.
     pub id: String,
@@ -58,7 +59,7 @@ pub struct Run {
 }
 
 /// How a step changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// The scenario's name.
     pub scenario: String,

@@ -11,10 +11,11 @@
 //! twice.
 
 use crate::measured::Tally;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Arrivals that were not sent, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Skipped {
     /// The generator was late by more than `max_lateness`.
     pub late: u64,
@@ -36,7 +37,7 @@ pub struct Skipped {
 }
 
 /// What became of a scenario's arrivals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Arrivals of the schedule.
     pub planned: u64,

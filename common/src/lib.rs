@@ -41,12 +41,14 @@ pub mod human;
 pub mod sample;
 pub mod measured;
 pub mod delta;
+pub mod pulse;
 pub mod replay;
 pub mod clock;
 pub mod session;
 pub mod run;
 pub mod ledger;
 pub mod report;
+pub mod live;
 pub mod compare;
 
 #[cfg(test)]

@@ -75,6 +75,16 @@
 //! | `timeline[].fault` | | whether it lies under a fault |
 //! | `heat.edges_us[]` | µs | where the cells of a heat map begin |
 //! | `heat.rows[]` | | `scenario`, `t_s`, `width_s`: as in `timeline`; `counts[]`: requests due then by the cell of their response time, from cell `first` on |
+//! | `pulse[].t_s`, `.width_s` | s | a row by when the news came in at the controller; `width_s` seconds from `t_s` on |
+//! | `pulse[].asked`, `.users_asked` | 1/s, users | what the plan asked for then, on average; users: `null` without a curve |
+//! | `pulse[].users` | users | that were there, as told then, or `null` |
+//! | `pulse[].started`, `.finished` | requests | begun and ended, as told then |
+//! | `pulse[].in_flight` | requests | under way at its end |
+//! | `pulse[].p50`, `.p95`, `.p99` | µs | response time of the answers that came in then, or `null` |
+//! | `pulse[].errors{outcome}` | requests | that were errors of the target; zeros left out |
+//! | `pulse[].send_lag_p99_us` | µs | due until first byte sent, at the worst agent |
+//! | `pulse[].agents[].name`, `.started` | iterations | begun by this agent then |
+//! | `pulse[].agents[].cpu_share`, `.send_lag_p99_us` | of its cores, µs | how busy and how late this agent was |
 //! | `thresholds[].metric`, `.limit` | | as written in the plan |
 //! | `thresholds[].unit` | | of `value`: `us` or `share` |
 //! | `thresholds[].value` | `unit` | what was measured, or `null`: no samples |
@@ -92,9 +102,11 @@
 use crate::ledger::Entry;
 use crate::measured::Measured;
 use crate::plan::Plan;
+use crate::pulse::Pulse;
 use crate::run::Ending;
 use crate::series::series_of;
 use crate::time::RunTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -104,6 +116,7 @@ mod books;
 mod delivery;
 mod fault;
 mod heat;
+mod stretch;
 mod limits;
 mod load;
 mod phase;
@@ -131,6 +144,7 @@ pub use sample::SampleRow;
 pub use series::{SeriesKind, SeriesRow};
 pub use shortfall::ShortfallRow;
 pub use story::Story;
+pub use stretch::{Stretch, StretchRows};
 pub use summary::{Lag, Summary};
 pub use timeline::TimelineRow;
 pub use verdict::{Judgment, Verdict};
@@ -167,7 +181,7 @@ pub struct Evidence<'a> {
 }
 
 /// The one account of a run. The fields are explained in the table of [the module](self).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Which run.
     pub run: RunHead,
@@ -204,6 +218,9 @@ pub struct Report {
     /// Response times over time, as the cells of a heat map.
     #[serde(default)]
     pub heat: Heat,
+    /// The run as the controller saw it, by when the news came in.
+    #[serde(default)]
+    pub pulse: Vec<Pulse>,
     /// The plan's rules, in its order.
     pub thresholds: Vec<ThresholdRow>,
     /// Failing exchanges to be looked at.
@@ -217,7 +234,7 @@ pub struct Report {
 }
 
 /// Which run a report is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunHead {
     /// The run.
     pub id: String,
@@ -280,8 +297,9 @@ impl Report {
             replay,
             timeline,
             heat: heat::map(&evidence),
+            pulse: vec![],
             thresholds,
-            samples: sample::rows(plan, totals),
+            samples: SampleRow::all(plan, totals).collect(),
             rows: None,
             warnings: evidence.warnings.iter().cloned().chain(economy).collect(),
         };

@@ -190,6 +190,20 @@ pub enum State {
     Over,
 }
 
+impl State {
+    /// In one word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gathering => "gathering",
+            Self::Preparing => "preparing",
+            Self::Running => "running",
+            Self::Draining => "draining",
+            Self::Over => "over",
+        }
+    }
+}
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Run {

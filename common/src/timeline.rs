@@ -55,6 +55,11 @@ impl Timeline {
         self.buckets.iter().map(|(start, bucket)| (*start, bucket))
     }
 
+    /// The buckets that begin in a stretch of seconds.
+    pub fn within(&self, from_s: u64, until_s: u64) -> impl Iterator<Item = (u64, &Bucket)> {
+        self.buckets.range(from_s..until_s.max(from_s)).map(|(start, bucket)| (*start, bucket))
+    }
+
     /// Adds a bucket that begins at `start_s` and is `width_s` wide.
     pub fn add(&mut self, start_s: u64, width_s: u64, bucket: &Bucket) -> Result<(), HistogramError> {
         self.open(start_s, width_s)?.add(bucket)

@@ -2,9 +2,10 @@
 
 use common::arrivals::{Revision, Timetable, timetables};
 use common::delta::{Delta, Inbox, Receipt};
-use common::measured::{Measured, Tally};
+use common::measured::Measured;
 use common::owners::Owners;
 use common::plan::{Load, Plan, Scenario};
+use common::pulse::Pulses;
 use common::report::{AgentEvidence, FaultEvidence, FaultKind};
 use common::run::SessionId;
 use common::series::{Place, series_of};
@@ -16,11 +17,15 @@ use std::collections::BTreeMap;
 
 mod account;
 mod closed;
+mod pulse;
 mod recent;
+mod standing;
 
 use account::Account;
 use closed::{by_second, is_ahead};
+use recent::News;
 pub use recent::Recent;
+pub use standing::Stands;
 
 /// The books of one run.
 #[derive(Debug)]
@@ -33,8 +38,11 @@ pub struct Books {
     places: Vec<Place>,
     /// By series: whether it counts arrivals whose due times are planned.
     ahead: Vec<bool>,
-    /// For the live view.
-    recent: Recent,
+    /// For everything live.
+    news: News,
+    /// Up to which second of run time the pulse was told; `None`: the load was never on under this controller.
+    beat_s: Option<u64>,
+    pulses: Pulses,
     sessions: BTreeMap<SessionId, Account>,
     /// Nothing due from here on is asked for, when the run was stopped.
     stopped: Option<RunTime>,
@@ -80,6 +88,7 @@ impl Books {
     pub fn new(plan: Plan) -> Result<Self, String> {
         let timetables = timetables(&plan, &[]).map_err(|error| error.to_string())?;
         let (totals, places) = (Measured::for_plan(&plan), series_of(&plan));
+        let news = News::new(places.len(), plan.scenarios.len());
         let ahead = places.iter().map(|place| is_ahead(&plan, *place)).collect();
         Ok(Self {
             plan,
@@ -88,7 +97,9 @@ impl Books {
             totals,
             ahead,
             places,
-            recent: Recent::default(),
+            news,
+            beat_s: None,
+            pulses: Pulses::default(),
             sessions: BTreeMap::new(),
             stopped: None,
             faults: Vec::new(),
@@ -189,7 +200,7 @@ impl Books {
         match account.inbox.on_delta(&delta) {
             Receipt::Apply => match apply(account, (&mut self.totals, &self.ahead), &delta, message) {
                 Ok(()) => {
-                    self.recent.add(&self.places, message);
+                    self.news.add(&self.places, message);
                     Answer::Applied { last: delta.seq, fin: delta.fin }
                 }
                 Err(error) => Answer::Refused(error.to_string()),
@@ -311,33 +322,10 @@ impl Books {
         &self.faults
     }
 
-    /// Requests under way, over all sessions.
+    /// The books, closed: with whose every arrival was; nothing due at `stopped` or later was asked for.
     #[must_use]
-    pub fn in_flight(&self) -> u32 {
-        self.sessions.values().map(|account| account.beat.in_flight).fold(0, u32::saturating_add)
-    }
-
-    /// Requests under way at a session.
-    #[must_use]
-    pub fn in_flight_of(&self, session: SessionId) -> u32 {
-        self.sessions.get(&session).map_or(0, |account| account.beat.in_flight)
-    }
-
-    /// By scenario: what became of the arrivals, as far as it was told.
-    #[must_use]
-    pub fn tallies(&self) -> &[Tally] {
-        &self.totals.tallies
-    }
-
-    /// What came in since the last time.
-    pub fn take_recent(&mut self) -> Recent {
-        std::mem::take(&mut self.recent)
-    }
-
-    /// The books, closed: with whose every arrival was.
-    #[must_use]
-    pub fn close(&self, owners: &Owners) -> Closed {
-        let stop = self.stopped.unwrap_or(RunTime::MAX);
+    pub fn close(&self, owners: &Owners, stopped: Option<RunTime>) -> Closed {
+        let stop = stopped.unwrap_or(RunTime::MAX);
         let mut totals = self.totals.clone();
         let (mut unowned, mut accounts) = (vec![], vec![]);
         for (tally, timetable) in totals.tallies.iter_mut().zip(&self.timetables) {

@@ -10,6 +10,7 @@ use common::owners::Owners;
 use common::plan::Plan;
 use common::report::{Evidence, Report};
 use common::run::Ending;
+use common::time::RunTime;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,8 +84,20 @@ pub struct Label<'a> {
 /// The report of a run with these books, in which every lane was whose `owners` say.
 #[must_use]
 pub fn account(label: Label<'_>, books: &Books, owners: &Owners, ending: Ending) -> Report {
-    let closed = books.close(owners);
-    Report::of(Evidence {
+    account_until(label, books, owners, ending, books.stopped())
+}
+
+/// The same, as if nothing due at `stopped` or later had been asked for.
+#[must_use]
+pub fn account_until(
+    label: Label<'_>,
+    books: &Books,
+    owners: &Owners,
+    ending: Ending,
+    stopped: Option<RunTime>,
+) -> Report {
+    let closed = books.close(owners, stopped);
+    let mut report = Report::of(Evidence {
         plan: label.plan,
         run_id: label.run_id,
         started_at: label.started_at,
@@ -93,12 +106,14 @@ pub fn account(label: Label<'_>, books: &Books, owners: &Owners, ending: Ending)
         planned: &closed.planned,
         planned_timeline: &closed.planned_timeline,
         unowned: &closed.unowned,
-        stopped: books.stopped(),
+        stopped,
         agents: &closed.agents,
         faults: books.faults(),
         ending,
         warnings: vec![],
-    })
+    });
+    report.pulse = books.pulses().rows().cloned().collect();
+    report
 }
 
 const EVENTS: usize = 1024;

@@ -96,15 +96,34 @@ impl<W: Watcher + ?Sized> Watcher for &mut W {
     }
 }
 
+/// Two who watch.
+impl<A: Watcher, B: Watcher> Watcher for (A, B) {
+    fn on_progress(&mut self, progress: &mut Progress<'_>) {
+        self.0.on_progress(progress);
+        self.1.on_progress(progress);
+    }
+
+    fn on_line(&mut self, line: &str) {
+        self.0.on_line(line);
+        self.1.on_line(line);
+    }
+}
+
 /// How the run stands.
 #[derive(Debug)]
 pub struct Progress<'a> {
+    /// The run's id.
+    pub run_id: &'a str,
     /// Where it stands.
     pub run: &'a Run,
     /// The books.
     pub books: &'a mut Books,
+    /// Who is joined.
+    pub sessions: &'a Sessions,
     /// Run time now; zero before the start.
     pub now: RunTime,
+    /// The controller's clock now.
+    pub at: Duration,
 }
 
 /// A run that is over.
@@ -213,15 +232,31 @@ impl<W: Watcher> Coordinator<W> {
             self.on_durable();
             // Not after every event: what a watcher does with it grows with the fleet.
             if ticked || self.run.state() != before {
-                let now = self.run_time();
-                self.watcher.on_progress(&mut Progress { run: &self.run, books: &mut self.books, now });
+                self.show();
             }
         }
         self.finish(inputs.events).await
     }
 
+    /// Lets the watcher see how the run stands.
+    fn show(&mut self) {
+        let now = self.run_time();
+        if matches!(self.run.state(), State::Running | State::Draining) && self.zero_at.is_some() {
+            self.books.on_time(now);
+        }
+        self.watcher.on_progress(&mut Progress {
+            run_id: &self.run_id,
+            run: &self.run,
+            books: &mut self.books,
+            sessions: &self.sessions,
+            now,
+            at: self.clock.now(),
+        });
+    }
+
     /// Keeps the last records, tells the agents that the run is over, and waits a moment for them to hear it.
     async fn finish(mut self, mut events: mpsc::Receiver<Event>) -> Finished {
+        self.books.on_end();
         let ending = self.ending.clone().unwrap_or(Ending::Completed);
         let duration = self.duration();
         let (how, why) = told_as(&ending);
@@ -245,6 +280,7 @@ impl<W: Watcher> Coordinator<W> {
         };
         // Agents that do not hang up are not waited for.
         tokio::time::timeout(RELEASE_WITHIN, drained).await.unwrap_or_default();
+        self.show();
         let (books, run, run_id) = (self.books, self.run, self.run_id);
         Finished { ending, books, run, duration, run_id, journal: self.post.into_journal(), rows: None }
     }

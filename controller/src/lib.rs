@@ -18,6 +18,7 @@ pub mod rpc;
 pub mod sessions;
 pub mod coordinator;
 pub mod conduct;
+pub mod feed;
 pub mod runs;
 pub mod compare;
 pub mod admin;

@@ -77,10 +77,9 @@ impl Watcher for Lines {
                 _ => "draining",
             });
         }
-        let since = self.last.map_or(self.every, |last| last.elapsed());
         if self.is_due() {
             let recent = progress.books.take_recent();
-            say(&line(progress, &recent, since));
+            say(&line(progress, &recent));
         }
     }
 
@@ -90,9 +89,9 @@ impl Watcher for Lines {
 }
 
 /// One line: where the run is, what was asked and done since the last line, how fast the answers came.
-fn line(progress: &Progress<'_>, recent: &Recent, since: Duration) -> String {
+fn line(progress: &Progress<'_>, recent: &Recent) -> String {
     let books = &progress.books;
-    let Recent { response, requests, errors, started } = recent;
+    let Recent { response, requests, errors, started, seconds } = recent;
     let (now, end) = (progress.now.nanos() as f64 / 1e9, books.end().nanos() as f64 / 1e9);
     let share = *errors as f64 / (*requests).max(1) as f64;
     let time = |q| human::time(response.quantile(q) as f64);
@@ -101,7 +100,7 @@ fn line(progress: &Progress<'_>, recent: &Recent, since: Duration) -> String {
         human::length(now.min(end).floor()),
         human::length(end),
         asked(books, progress.now),
-        human::rate(*started as f64 / since.as_secs_f64().max(0.001)),
+        human::rate(*started as f64 / (*seconds).max(1) as f64),
         time(0.5),
         time(0.95),
         time(0.99),

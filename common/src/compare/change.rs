@@ -3,12 +3,13 @@
 use crate::histogram::Histogram;
 use crate::random::Random;
 use crate::timeline::Timeline;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// What is compared of a series. Times count from the due time, in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Statistic {
     /// The median response time.
@@ -29,7 +30,7 @@ pub enum Statistic {
 }
 
 /// How one statistic of one series changed from one run to the other.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Which one.
     pub statistic: Statistic,

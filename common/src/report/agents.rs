@@ -5,6 +5,7 @@ use crate::histogram::Histogram;
 use crate::measured::Tally;
 use crate::report::Lag;
 use crate::report::books::Part;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What is known of one agent.
@@ -43,7 +44,7 @@ pub struct AgentEvidence {
 }
 
 /// One agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentRow {
     /// Its name.
     pub name: String,

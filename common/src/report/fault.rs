@@ -3,6 +3,7 @@
 use crate::report::books::Books;
 use crate::report::{Evidence, TimelineRow};
 use crate::time::{NANOS_PER_SECOND, RunTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that went wrong with the fleet, as the controller noticed it.
@@ -21,7 +22,7 @@ pub struct FaultEvidence {
 }
 
 /// What can go wrong with the fleet: a closed set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// An agent fell silent, or its connection ended, and what it fires nobody knows.
@@ -47,7 +48,7 @@ pub enum FaultKind {
 }
 
 /// Something that went wrong with the fleet, and what it cost.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultRow {
     /// What.
     pub kind: FaultKind,

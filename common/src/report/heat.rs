@@ -4,10 +4,11 @@ use crate::histogram::{Histogram, highest_of};
 use crate::report::Evidence;
 use crate::series::series_of;
 use crate::timeline::{BUCKETS_MAX, Timeline};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Response times by due time and size.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Heat {
     /// Where the cells of a row begin, in microseconds: five to a decade, the first at 0. The last one has no end.
     pub edges_us: Vec<u64>,
@@ -16,7 +17,7 @@ pub struct Heat {
 }
 
 /// The response times of the requests of one scenario that were due in a stretch of the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeatRow {
     /// Where it begins, in seconds since run time zero.
     pub t_s: u64,
@@ -46,7 +47,7 @@ pub(super) fn map(evidence: &Evidence<'_>) -> Heat {
     Heat { edges_us: EDGES_US.to_vec(), rows: rows.collect() }
 }
 
-fn of_scenario(name: &str, times: &Timeline) -> Vec<HeatRow> {
+pub(super) fn of_scenario(name: &str, times: &Timeline) -> Vec<HeatRow> {
     debug_assert!(times.iter().count() <= BUCKETS_MAX, "timelines are bounded");
     let row = |(t_s, bucket): (u64, &crate::timeline::Bucket)| {
         let (first, counts) = cells(&bucket.response_time)?;
@@ -70,7 +71,7 @@ fn cells(times: &Histogram) -> Option<(usize, Vec<u64>)> {
 }
 
 /// Preferred numbers (ISO 3, R5): every cell is 1.6 times as wide as the one before.
-const EDGES_US: [u64; 32] = [
+pub(super) const EDGES_US: [u64; 32] = [
     0,
     100,
     160,

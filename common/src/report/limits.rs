@@ -6,10 +6,11 @@ use crate::report::load::UserTime;
 use crate::report::{Books, Evidence};
 use crate::series::{Place, series_of};
 use crate::threshold::{Kind, Measure, Metric, Stat, Threshold, Time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One rule of the plan and what was measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ThresholdRow {
     /// The metric as written: `[SCENARIO.]MEASURE[.STATISTIC]`.
     pub metric: String,
@@ -24,7 +25,7 @@ pub struct ThresholdRow {
 }
 
 /// The unit of a threshold's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Microseconds.

@@ -8,10 +8,11 @@ use crate::report::{Evidence, Judgment};
 use crate::run::Ending;
 use crate::series::series_of;
 use crate::time::{NANOS_PER_SECOND, RunTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What kind of load a scenario made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LoadRow {
     /// The scenario's name.
     pub scenario: String,
@@ -34,7 +35,7 @@ pub struct LoadRow {
 }
 
 /// The two kinds of loads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
     /// Arrivals come however slowly the target answers.
@@ -105,6 +106,11 @@ impl UserTime {
         let series = places.filter(|(place, _)| place.scenario == scenario).map(|(_, series)| series);
         let buckets = series.flat_map(|series| series.timeline.iter().map(|(_, bucket)| bucket.user_us));
         Some(Self { curve, until, active_us: buckets.fold(0, u64::saturating_add) })
+    }
+
+    /// How many users a curve asks for in a stretch of seconds, on average.
+    pub(super) fn asked_by(curve: &Curve, from_s: u64, width_s: u64) -> f64 {
+        Self { curve: curve.clone(), until: curve.end(), active_us: 0 }.asked_in(from_s, width_s)
     }
 
     /// Active ÷ asked; `None` when none was asked.

@@ -8,11 +8,12 @@ use crate::measured::Series;
 use crate::plan::Phase;
 use crate::report::{Evidence, SeriesKind, Summary};
 use crate::series::{Place, series_of};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A phase of the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseRow {
     /// Its name.
     pub name: String,
@@ -25,7 +26,7 @@ pub struct PhaseRow {
 }
 
 /// What one series measured in a phase.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseSeries {
     /// The scenario's name.
     pub scenario: String,

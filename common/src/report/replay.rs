@@ -4,10 +4,11 @@ use crate::measured::Series;
 use crate::plan::Plan;
 use crate::report::Summary;
 use crate::series::Place;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Then and now of one series of a replayed log: like beside like, of the requests that were really replayed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplayRow {
     /// The scenario's name.
     pub scenario: String,
@@ -28,7 +29,7 @@ pub struct ReplayRow {
 }
 
 /// Requests with one status then and one now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusPair {
     /// 0 where the log does not tell it.
     pub then: u16,

@@ -1,9 +1,10 @@
 //! What came of the rows per request.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The rows of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowsKept {
     /// The folder in which they are, as the controller names it.
     pub folder: String,
@@ -12,7 +13,7 @@ pub struct RowsKept {
 }
 
 /// The rows of one agent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowsFile {
     /// The agent.
     pub agent: String,

@@ -3,10 +3,11 @@
 use crate::measured::Measured;
 use crate::plan::Plan;
 use crate::series::series_of;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One failing exchange.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SampleRow {
     /// The scenario.
     pub scenario: String,
@@ -30,22 +31,23 @@ pub struct SampleRow {
     pub answer: String,
 }
 
-/// The samples of every series, in the plan's order, by cause.
-pub(super) fn rows(plan: &Plan, totals: &Measured) -> Vec<SampleRow> {
-    let places = series_of(plan).into_iter().zip(&totals.series);
-    let rows = places.flat_map(|(place, series)| {
-        series.samples.iter().map(move |(cause, sample)| SampleRow {
-            scenario: plan.scenarios[place.scenario].name.clone(),
-            step: place.name(plan).to_owned(),
-            outcome: cause.outcome.name().to_owned(),
-            status: (cause.status > 0).then_some(cause.status),
-            arrival: sample.arrival,
-            t_s: sample.due.nanos() as f64 / 1e9,
-            agent: sample.agent.clone(),
-            detail: sample.detail.clone(),
-            request: sample.request.clone(),
-            answer: sample.answer.clone(),
+impl SampleRow {
+    /// The samples of every series, in the plan's order, by cause.
+    pub fn all<'a>(plan: &'a Plan, totals: &'a Measured) -> impl Iterator<Item = Self> + 'a {
+        let places = series_of(plan).into_iter().zip(&totals.series);
+        places.flat_map(move |(place, series)| {
+            series.samples.iter().map(move |(cause, sample)| Self {
+                scenario: plan.scenarios[place.scenario].name.clone(),
+                step: place.name(plan).to_owned(),
+                outcome: cause.outcome.name().to_owned(),
+                status: (cause.status > 0).then_some(cause.status),
+                arrival: sample.arrival,
+                t_s: sample.due.nanos() as f64 / 1e9,
+                agent: sample.agent.clone(),
+                detail: sample.detail.clone(),
+                request: sample.request.clone(),
+                answer: sample.answer.clone(),
+            })
         })
-    });
-    rows.collect()
+    }
 }

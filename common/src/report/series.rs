@@ -5,11 +5,12 @@ use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::report::Summary;
 use crate::series::Place;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What a row counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SeriesKind {
     /// The requests of a step.
@@ -20,7 +21,7 @@ pub enum SeriesKind {
 }
 
 /// What one series measured: the requests of a step, or a scenario's iterations.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SeriesRow {
     /// The scenario's name.
     pub scenario: String,

@@ -4,10 +4,11 @@ use crate::counts::Counts;
 use crate::report::{AgentEvidence, Evidence};
 use crate::run::Ending;
 use crate::timeline::{BUCKETS_MAX, WIDTH_S_MAX};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A stretch of the run in which an agent started less than it owned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShortfallRow {
     /// The agent.
     pub agent: String,

@@ -3,11 +3,12 @@
 use crate::human;
 use crate::ledger::{Entry, Skipped};
 use crate::report::{Judgment, LoadRow, Report, SeriesKind, SeriesRow};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What happened, in sentences.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Story {
     /// The verdict as a sentence.
     pub headline: String,

@@ -6,13 +6,14 @@
 use crate::histogram::Histogram;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A histogram in numbers and whole, in the unit of what was recorded (microseconds or bytes).
 ///
 /// Percentiles are the highest value of the bucket in which the rank lies (at most 0.1 % above the true one).
 /// Everything is 0 when nothing was recorded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Values within the histogram's range.
     pub count: u64,
@@ -48,7 +49,7 @@ pub struct Summary {
 }
 
 /// A lag in three numbers, in microseconds; 0 when nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lag {
     /// The median.
     pub p50: u64,

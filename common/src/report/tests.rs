@@ -265,7 +265,7 @@ fn the_keys_of_the_json_are_a_contract() {
         "thresholds[].{holds,limit,metric,unit,value}",
         "timeline[].{errors,fault,p50,p95,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
         "verdict.{reasons,result}",
-        "{agents,faults,heat,imbalances,ledger,loads,phases,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
+        "{agents,faults,heat,imbalances,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
     ];
     let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
     assert_eq!(keys, expected);

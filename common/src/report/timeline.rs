@@ -4,10 +4,11 @@ use crate::report::Evidence;
 use crate::report::load::UserTime;
 use crate::series::series_of;
 use crate::timeline::{BUCKETS_MAX, Bucket, Timeline};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A stretch of the run in one scenario, by due time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineRow {
     /// Where it begins, in seconds since run time zero.
     pub t_s: u64,
@@ -80,7 +81,7 @@ fn measured(evidence: &Evidence<'_>, scenario: usize, seconds: usize) -> Timelin
     whole
 }
 
-fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<TimelineRow> {
+pub(super) fn of_scenario(name: &str, planned: &[u64], measured: &Timeline) -> Vec<TimelineRow> {
     let width_s = measured.width_s();
     let mut rows: Vec<TimelineRow> = Vec::new();
     let row = |t_s: u64, planned: u64| TimelineRow {

@@ -9,11 +9,12 @@ use crate::report::load;
 use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow, Unit};
 use crate::run::Ending;
 use crate::series::series_of;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What is to be thought of a run, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The weightiest finding.
     pub result: Judgment,
@@ -22,7 +23,7 @@ pub struct Verdict {
 }
 
 /// What is to be thought of a run, from the lightest to the weightiest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Judgment {
     /// Measured as planned, and every threshold holds.

@@ -22,7 +22,14 @@ pub(super) struct Account {
     pub(super) resolved: RunTime,
     /// Whether its last delta is applied.
     pub(super) finished: bool,
+    /// Up to the last beat of the pulse.
     pub(super) send_lag: Histogram,
+    /// Since then.
+    pub(super) fresh_lag: Histogram,
+    /// The 99th percentile in the last beat.
+    pub(super) lag_p99: u64,
+    /// Iterations begun, up to the last beat.
+    pub(super) told_started: u64,
     pub(super) release_lag: Histogram,
     pub(super) cpu: Average,
     pub(super) beat: v1::Heartbeat,
@@ -51,6 +58,9 @@ impl Account {
             resolved: RunTime::ZERO,
             finished: false,
             send_lag: Histogram::new(),
+            fresh_lag: Histogram::new(),
+            lag_p99: 0,
+            told_started: 0,
             release_lag: Histogram::new(),
             cpu: Average::default(),
             beat: v1::Heartbeat::default(),
@@ -68,7 +78,7 @@ impl Account {
         message: &v1::Delta,
     ) -> Result<(), HistogramError> {
         for series in &message.series {
-            proto::delta::read_histogram(&mut self.send_lag, series.send_lag.as_ref())?;
+            proto::delta::read_histogram(&mut self.fresh_lag, series.send_lag.as_ref())?;
             let ahead = ahead.get(series.series as usize).copied().unwrap_or(false);
             for bucket in series.buckets.iter().filter(|_| ahead) {
                 self.started.add(bucket.start_s, bucket.width_s, bucket.started);
@@ -85,6 +95,9 @@ impl Account {
         for (second, n) in own.clone().flatten().flat_map(|account| (0..).zip(&account.by_second)) {
             planned.add(second, 1, *n);
         }
+        let mut send_lag = self.send_lag.clone();
+        // Sums that would not fit were refused when they came in.
+        send_lag.add(&self.fresh_lag).unwrap_or_default();
         AgentEvidence {
             name: self.name.clone(),
             instance: self.instance.clone(),
@@ -93,7 +106,7 @@ impl Account {
             tallies: self.inbox.tallies().to_vec(),
             planned_by_second: planned,
             started_by_second: self.started.clone(),
-            send_lag: self.send_lag.clone(),
+            send_lag,
             release_lag: self.release_lag.clone(),
             cpu_share: self.cpu.mean(),
             clock_bound_us: self.beat.clock_bound_ns.div_ceil(1000),

@@ -28,7 +28,7 @@ impl<W: Watcher> Coordinator<W> {
                 facts.extend(self.obey(order));
             }
         }
-        let state = word(self.run.state());
+        let state = self.run.state().name();
         self.state.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 
@@ -230,14 +230,4 @@ impl<W: Watcher> Coordinator<W> {
 /// that run apart by 500 ppm each, and what a timer may be late.
 fn margin(ttl: Duration, clock_bound: Duration) -> Duration {
     Duration::from_millis(50) + 2 * clock_bound + ttl / 1000
-}
-
-const fn word(state: State) -> &'static str {
-    match state {
-        State::Gathering => "gathering",
-        State::Preparing => "preparing",
-        State::Running => "running",
-        State::Draining => "draining",
-        State::Over => "over",
-    }
 }

@@ -160,6 +160,7 @@ impl<W: Watcher> Coordinator<W> {
         restored.on_resumed(from, at);
         let stopped = restored.books.stopped();
         self.books = restored.books;
+        self.books.on_restored();
         self.zero_at = Some(zero_at);
         self.run.set_end(self.books.end());
         self.run.resume(zero_at, members, restored.owners, now);

@@ -33,12 +33,13 @@ pub fn rebuild(saved: &Saved) -> Result<Report, String> {
     Ok(report)
 }
 
-/// What the report before told of the agents and their rows, and no delta tells.
+/// What the report before told of the agents, their rows and the pulse, and no delta tells.
 fn take_over(report: &mut Report, before: &Report) {
     if let Some(rows) = &before.rows {
         report.warnings.extend(rows.warnings());
         report.rows = Some(rows.clone());
     }
+    report.pulse.clone_from(&before.pulse);
     for agent in &mut report.agents {
         if let Some(row) = before.agents.iter().find(|row| row.instance == agent.instance) {
             (agent.cpu_share, agent.economy) = (row.cpu_share, row.economy);

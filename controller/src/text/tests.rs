@@ -84,6 +84,7 @@ pub(crate) fn report() -> Report {
             rule("error_rate", "< 1%", Unit::Share, 0.001, true),
         ],
         samples: vec![],
+        pulse: vec![],
         rows: None,
         warnings: vec![
             "agent agent-1 was too busy for precise pacing and changed to economy by itself".into(),
