@@ -1,14 +1,11 @@
 //! Files of plans: fetched from the controller by their hashes, kept while they fit.
 
-use crate::dial::connect;
-use crate::{Agent, Say};
+use crate::Agent;
+use crate::fetch::{Meter, Way};
 use common::plan::file_hash;
 use proto::v1;
-use proto::v1::agent_service_client::AgentServiceClient;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::time::{Instant, timeout};
 
 /// What was fetched, newest last. Shared by all runs of a process.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +22,7 @@ impl Blobs {
         &self,
         agent: &Agent,
         files: &[v1::PlanFile],
-        say: &Say,
+        meter: &Meter,
     ) -> Result<BTreeMap<String, Arc<[u8]>>, String> {
         let total = files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
         if total > TOTAL_MAX {
@@ -33,18 +30,15 @@ impl Blobs {
                 "the files of the plan have {total} bytes together: at most {TOTAL_MAX} are taken"
             ));
         }
-        let mut client = None;
-        let mut fetched = BTreeMap::new();
+        let (mut way, mut fetched) = (Way::default(), BTreeMap::new());
         for file in files {
             let bytes = match self.get(&file.sha256) {
-                Some(bytes) => bytes,
+                Some(bytes) => {
+                    meter.add("preparing", file.size);
+                    bytes
+                }
                 None => {
-                    let channel = match client.take() {
-                        Some(channel) => channel,
-                        None => connect(agent).await.map_err(|error| error.to_string())?,
-                    };
-                    let bytes = download(agent, &channel, file, say).await;
-                    client = Some(channel);
+                    let bytes = download(agent, &mut way, file, meter).await;
                     let bytes =
                         bytes.map_err(|why| format!("fetch {} from the controller: {why}", file.path))?;
                     self.keep(&file.sha256, &bytes);
@@ -77,31 +71,20 @@ impl Blobs {
 
 async fn download(
     agent: &Agent,
-    channel: &tonic::transport::Channel,
+    way: &mut Way,
     file: &v1::PlanFile,
-    say: &Say,
+    meter: &Meter,
 ) -> Result<Arc<[u8]>, String> {
-    let mut client =
-        AgentServiceClient::new(channel.clone()).max_decoding_message_size(proto::MESSAGE_BYTES_MAX);
-    let request = agent.authorised(v1::FetchBlobRequest { sha256: file.sha256.clone() });
-    let silent = |_| format!("nothing came for {SILENCE:?}");
-    let reply = timeout(SILENCE, client.fetch_blob(request)).await.map_err(silent)?;
-    let mut chunks = reply.map_err(|status| status.message().to_owned())?.into_inner();
+    let mut pieces = way.open(agent, &file.sha256).await?;
+    let doing = format!("fetching {}", file.path);
     // The controller's word for the size reserves nothing: memory grows with what comes.
-    let (mut bytes, mut told) = (Vec::new(), Instant::now());
-    while let Some(chunk) = timeout(SILENCE, chunks.message())
-        .await
-        .map_err(silent)?
-        .map_err(|status| status.message().to_owned())?
-    {
-        bytes.extend_from_slice(&chunk.data);
+    let mut bytes = Vec::new();
+    while let Some(piece) = pieces.next().await? {
+        bytes.extend_from_slice(&piece);
         if bytes.len() as u64 > file.size {
             return Err(format!("more came than its {} bytes", file.size));
         }
-        if told.elapsed() > TELL_EVERY {
-            told = Instant::now();
-            say(&format!("fetching {}: {} of {} bytes", file.path, bytes.len(), file.size));
-        }
+        meter.add(&doing, piece.len() as u64);
     }
     if file_hash(&bytes).as_slice() != file.sha256 {
         return Err(
@@ -111,9 +94,6 @@ async fn download(
     Ok(bytes.into())
 }
 
-/// Nothing for so long means that nothing comes.
-const SILENCE: Duration = Duration::from_secs(20);
-const TELL_EVERY: Duration = Duration::from_secs(2);
 /// Bytes of all files of a plan.
 const TOTAL_MAX: u64 = 4 << 30;
 /// Bytes that are kept for the next run.

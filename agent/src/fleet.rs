@@ -3,8 +3,10 @@
 use crate::blobs::Blobs;
 use crate::engine::rows::Writer;
 use crate::engine::{Part, Setup, Snapshot, Thread};
+use crate::fetch::Meter;
 use crate::lease::Lease;
-use crate::{Agent, Say, secrets};
+use crate::tapes::Tapes;
+use crate::{Agent, secrets};
 use common::arrivals::{Revision, Timetable, timetables};
 use common::clock::{Clock, Offset};
 use common::delta::{Delta, Outbox};
@@ -23,7 +25,8 @@ use std::sync::Arc;
 pub(crate) struct Means {
     pub(crate) agent: Agent,
     pub(crate) blobs: Blobs,
-    pub(crate) say: Say,
+    pub(crate) tapes: Tapes,
+    pub(crate) meter: Meter,
 }
 
 /// One run, on one agent.
@@ -64,7 +67,8 @@ impl Fleet {
         means: &Means,
         window: u32,
     ) -> Result<Self, String> {
-        let plan = check(assignment).await?;
+        means.meter.begin(needed(assignment));
+        let plan = check(assignment, means).await?;
         let share = assignment.share.as_ref().and_then(proto::share::from_wire);
         let (share, _) = share.ok_or(NO_SHARE)?;
         let (script, secrets) = script(&plan, assignment, means).await?;
@@ -253,7 +257,7 @@ async fn script(
     means: &Means,
 ) -> Result<(Script, Secrets), String> {
     let secrets = secrets::resolve(&means.agent.name, plan.secrets())?;
-    let files = means.blobs.fetch(&means.agent, &assignment.files, &means.say).await?;
+    let files = means.blobs.fetch(&means.agent, &assignment.files, &means.meter).await?;
     let redactor = Secrets::new(secrets.values());
     // The messages may quote what the plan says, never what a secret is.
     let told = |wrong: Vec<String>| redactor.redact(&wrong.join("; "));
@@ -292,14 +296,20 @@ fn rows(run_id: &str, plan: &Plan, asked: bool, agent: &Agent) -> Result<Option<
         .map_err(|why| format!("keep rows: {why}; choose another folder with --rows DIR"))
 }
 
+/// Bytes of files and tapes that an assignment needs.
+fn needed(assignment: &v1::Assignment) -> u64 {
+    let sizes = assignment.files.iter().map(|file| file.size);
+    sizes.chain(assignment.tape_bytes.iter().copied()).fold(0, u64::saturating_add)
+}
+
 /// The plan of an assignment, if this agent reads it as the controller does.
-async fn check(assignment: &v1::Assignment) -> Result<Plan, String> {
+async fn check(assignment: &v1::Assignment, means: &Means) -> Result<Plan, String> {
     if assignment.plan_hash != hash(&assignment.plan) {
         return Err("the plan does not have the hash that came with it: it was damaged on the way".into());
     }
     let plan =
         Plan::parse("the controller's plan", &assignment.plan).map_err(|problems| problems.to_string())?;
-    let plan = crate::tapes::attach(plan, assignment.tapes.clone()).await?;
+    let plan = means.tapes.attach(plan, assignment, &means.agent, &means.meter).await?;
     let fingerprints: Result<Vec<u64>, _> = plan
         .scenarios
         .iter()

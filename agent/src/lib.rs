@@ -13,6 +13,7 @@ pub mod engine;
 pub mod world;
 mod dial;
 mod secrets;
+mod fetch;
 mod blobs;
 mod tapes;
 mod fleet;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use stopper::{Stopper, Wish};
+use tapes::Tapes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use world::World;
@@ -61,6 +63,9 @@ pub struct Agent {
     pub max_rate: Option<Rate>,
     /// Where to keep what could not be delivered; `None`: nowhere.
     pub spool_dir: Option<PathBuf>,
+    /// Where fetched tapes of replayed logs are kept for later runs; `None`: in the system's folder for temporary
+    /// files, for one run.
+    pub cache_dir: Option<PathBuf>,
     /// The machine it runs on.
     pub world: World,
 }
@@ -92,8 +97,8 @@ impl Agent {
     /// `stop` asks to hand over and leave, a second one, or a dropped sender, to give up and go.
     pub async fn join(&self, say: Say, stop: mpsc::Receiver<()>) -> Result<(), JoinError> {
         let stopper = Stopper::new(stop);
-        let blobs = Blobs::default();
-        let mut ties = Ties { agent: self, say: &say, stopper, membership: None, stream_no: 0, blobs };
+        let (blobs, tapes) = (Blobs::default(), Tapes::default());
+        let mut ties = Ties { agent: self, say: &say, stopper, membership: None, stream_no: 0, blobs, tapes };
         let mut search = Search::new();
         loop {
             let why = match session::serve(&mut ties).await {
@@ -102,6 +107,7 @@ impl Agent {
                     say(&format!("run over: {verdict}"));
                     let rows = ties.take_rows();
                     ties.give_up().await;
+                    ties.tapes.forget();
                     if let Some(rows) = rows {
                         session::bring_rows(self, rows, &say).await;
                     }

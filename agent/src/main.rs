@@ -65,6 +65,10 @@ struct JoinArgs {
     /// A folder for what was measured and could not be delivered.
     #[arg(long, default_value = ".", value_name = "DIR")]
     spool_dir: PathBuf,
+    /// Keep fetched tapes of replayed logs in this folder, for later runs. Without it they are fetched anew for every run,
+    /// into the folder for temporary files (TMPDIR), and gone after it.
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
     /// Keep a row per request in this folder, whether the controller asks for rows or not.
     #[arg(long, value_name = "DIR")]
     rows: Option<PathBuf>,
@@ -109,6 +113,7 @@ fn join(args: JoinArgs) -> Result<(), (u8, String)> {
         weight: args.weight,
         max_rate: args.max_rate,
         spool_dir: Some(args.spool_dir),
+        cache_dir: args.cache_dir,
         world: World::real(),
     };
     if let Err(error) = health::answer(&agent.name) {

@@ -2,15 +2,17 @@
 
 mod books;
 mod join;
+mod prepare;
 mod rows;
 
 use crate::blobs::Blobs;
 use crate::fleet::{Fleet, Means};
 use crate::membership::Membership;
 use crate::stopper::{Stopper, Wish};
+use crate::tapes::Tapes;
 use crate::{Agent, Say};
 use common::clock::{Estimator, Probe};
-use common::session::{LeaseReply, Session};
+use common::session::LeaseReply;
 use common::share::Share;
 use common::time::RunTime;
 use join::{join, refused};
@@ -18,7 +20,7 @@ use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Dow
 pub(crate) use rows::bring_rows;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tonic::{Status, Streaming};
 
@@ -48,6 +50,8 @@ pub(crate) struct Ties<'a> {
     pub(crate) stream_no: u32,
     /// Files of plans.
     pub(crate) blobs: Blobs,
+    /// Replayed logs of the present run.
+    pub(crate) tapes: Tapes,
 }
 
 /// A welcomed agent on one stream.
@@ -278,40 +282,6 @@ impl<'a, 'b> Link<'a, 'b> {
         }
     }
 
-    /// Begins to prepare for a run, in place of an earlier one.
-    fn prepare(&mut self, run_id: String, command: u64, assignment: v1::Assignment) {
-        let (means, window) = (self.means.clone(), self.welcome.window);
-        self.ties.membership = None;
-        self.preparing.abort_all();
-        self.preparing.spawn(async move {
-            let prepared = timeout(PREPARE_WITHIN, Fleet::prepare(run_id, &assignment, &means, window)).await;
-            (command, prepared.unwrap_or_else(|_| Err(format!("not ready within {PREPARE_WITHIN:?}"))))
-        });
-    }
-
-    fn on_prepared(&mut self, prepared: Result<(u64, Result<Fleet, String>), JoinError>) -> Result<(), End> {
-        match prepared {
-            Ok((command, Ok(fleet))) => {
-                (self.ties.say)(&format!(
-                    "run {}: ready with {} lanes",
-                    fleet.run_id,
-                    fleet.share.lanes.len()
-                ));
-                let mut session = Session::new(self.welcome.session_id, self.epoch);
-                session.take(fleet.share.clone(), fleet.share.from);
-                self.ties.membership = Some(Membership { session, fleet });
-                self.ready = Some(command);
-                self.acknowledge()
-            }
-            Ok((command, Err(refused))) => {
-                (self.ties.say)(&format!("refused the run: {refused}"));
-                self.send(Up::Ack(v1::Ack { command, refused, from: 0 }))
-            }
-            // One that was given up for a newer assignment.
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Starts the fleet when run time zero and the offset of the clocks are known.
     fn start(&mut self) {
         let offset = self.offset.offset().filter(|_| self.offset.probes() >= PROBES_ENOUGH);
@@ -353,6 +323,7 @@ impl<'a, 'b> Link<'a, 'b> {
             clock_probes: u32::try_from(self.offset.probes()).unwrap_or(u32::MAX),
             start_skew_ns: stands.start_skew,
             economy: stands.economy,
+            fetched_permille: if membership.is_none() { self.means.meter.permille() } else { 0 },
         };
         self.send(Up::Heartbeat(beat))
     }
@@ -378,7 +349,6 @@ fn ticks(every: Duration) -> Interval {
 }
 
 const LEAVE_WITHIN: Duration = Duration::from_millis(200);
-const PREPARE_WITHIN: Duration = Duration::from_secs(600);
 /// A stream on which nothing comes for so long is given up for another.
 const SILENCE: Duration = Duration::from_secs(2);
 /// How long the operator's second signal waits for the last acks.

@@ -35,7 +35,7 @@ pub type Now = Duration;
 pub struct Timers {
     /// Waiting for agents to join.
     pub gather: Duration,
-    /// From the assignment until an agent is ready.
+    /// From the assignment, or the last news of what was fetched for it, until an agent is ready.
     pub prepare: Duration,
     /// From "all ready" to run time zero: long enough for the order to reach everybody.
     pub start_lead: Duration,
@@ -67,6 +67,8 @@ pub enum Fact {
     },
     /// It is ready to start.
     Ready(SessionId),
+    /// It has got so much of what it must have before it is ready, in thousandths.
+    Fetched(SessionId, u32),
     /// It cannot carry out what was assigned, and why.
     Refused(SessionId, String),
     /// It holds a share.
@@ -319,6 +321,12 @@ impl Run {
         self.members.values().filter(awaited).map(|member| member.name.as_str()).collect()
     }
 
+    /// How much an agent has of what it must have before it is ready, in thousandths.
+    #[must_use]
+    pub fn fetched(&self, session: SessionId) -> u32 {
+        self.members.get(&session).map_or(0, |member| member.fetched)
+    }
+
     /// Who owns what.
     #[must_use]
     pub const fn owners(&self) -> &Owners {
@@ -356,6 +364,7 @@ impl Run {
         let mut orders = match fact {
             Fact::Joined { session, name, claim } => self.on_joined(session, name, claim, now),
             Fact::Ready(session) => self.on_ready(session, now),
+            Fact::Fetched(session, permille) => self.on_fetched(session, permille, now),
             Fact::Refused(session, why) => self.on_refused(session, &why, now),
             Fact::Holds { session, epoch, from } => self.on_holds(session, epoch, from),
             Fact::Alive(session) => self.on_alive(session, now),

@@ -119,6 +119,12 @@ impl Tape {
         self.footer.entries
     }
 
+    /// Bytes of the file.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.footer.templates_at + 2 * self.templates.len() as u64 + FOOTER_BYTES as u64
+    }
+
     /// From the first entry to the last, in nanoseconds.
     #[must_use]
     pub const fn span(&self) -> u64 {

@@ -12,6 +12,7 @@ use common::report::{Evidence, Report};
 use common::run::Ending;
 use common::time::RunTime;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -35,13 +36,13 @@ where
 {
     let (events, incoming_events) = mpsc::channel(EVENTS);
     let (epoch, token) = (task.journal.epoch(), task.token.clone());
-    let files = Arc::clone(&task.plan.files);
+    let (files, tapes) = (Arc::clone(&task.plan.files), tapes(&task.plan.plan));
     let (state, watched) = watch::channel("gathering");
     let (stop, stopped) = oneshot::channel();
     let collector = task.collector.clone();
     let clock = task.clock.clone();
     let service =
-        Service { token, events, state: watched, epoch, clock, files, collector: collector.clone() };
+        Service { token, events, state: watched, epoch, clock, files, tapes, collector: collector.clone() };
     let coordinator = Coordinator::new(task, state, &mut *watcher)?;
     let server = tokio::spawn(service.serve(incoming, stopped));
     let mut finished = coordinator.conduct(Inputs { events: incoming_events, interrupts, steering }).await;
@@ -54,6 +55,14 @@ where
         watcher.on_line(&error);
     }
     Ok(finished)
+}
+
+/// The tapes of a plan's replays, by their hashes.
+fn tapes(plan: &Plan) -> Arc<[(Vec<u8>, PathBuf)]> {
+    let tapes = plan
+        .replays()
+        .filter_map(|(_, load)| Some((load.tape.hash?.to_vec(), PathBuf::from(&load.tape.path))));
+    tapes.collect()
 }
 
 /// The report of a run of `plan` that began at `started_at` (RFC 3339, a label).

@@ -128,7 +128,7 @@ impl Files {
 }
 
 /// Reads a file piece by piece into `each` until that returns `false`.
-pub fn read(place: &Path, mut each: impl FnMut(Vec<u8>) -> bool) -> Result<(), Error> {
+fn read(place: &Path, mut each: impl FnMut(Vec<u8>) -> bool) -> Result<(), Error> {
     let mut file = File::open(place)?;
     loop {
         let mut piece = vec![0; PIECE];

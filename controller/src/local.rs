@@ -41,6 +41,7 @@ impl LocalAgents {
                 weight: 1,
                 max_rate: None,
                 spool_dir: None,
+                cache_dir: None,
                 world: World::real(),
             };
             spawn(agent, Arc::clone(report))

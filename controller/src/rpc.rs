@@ -1,15 +1,16 @@
 //! The gRPC service: bytes to events and back. Nothing is decided here but who may speak.
 
 use crate::collect::Collector;
-use crate::files::{self, Files};
+use crate::files::Files;
 use common::clock::Clock;
 use proto::v1::agent_service_server::{AgentService, AgentServiceServer};
 use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -135,6 +136,8 @@ pub struct Service {
     pub clock: Clock,
     /// What agents may fetch.
     pub files: Arc<Files>,
+    /// The same for tapes of replayed logs: their SHA-256 and where they are.
+    pub tapes: Arc<[(Vec<u8>, PathBuf)]>,
     /// Who takes the agents' rows, when they are to keep some.
     pub collector: Option<Collector>,
 }
@@ -214,15 +217,16 @@ impl AgentService for Service {
         request: Request<v1::FetchBlobRequest>,
     ) -> Result<Response<Self::FetchBlobStream>, Status> {
         self.admit(&request)?;
-        let place = self.files.place(&request.get_ref().sha256).map(Path::to_owned);
+        let hash = &request.get_ref().sha256;
+        let tape = || self.tapes.iter().find(|(own, _)| own == hash).map(|(_, place)| place.as_path());
+        let place = self.files.place(hash).or_else(tape).map(Path::to_owned);
         let place = place.ok_or_else(|| Status::not_found("the plan names no such file"))?;
         let (pieces, outgoing) = mpsc::channel(PIECES);
-        tokio::task::spawn_blocking(move || {
+        tokio::spawn(async move {
             // An agent that went away takes no more.
-            let sent = files::read(&place, |data| pieces.blocking_send(Ok(v1::BlobChunk { data })).is_ok());
-            if let Err(error) = sent {
+            if let Err(error) = hand_out(&place, &pieces).await {
                 let status = Status::internal(format!("read {}: {error}", place.display()));
-                pieces.blocking_send(Err(status)).unwrap_or_default();
+                pieces.send(Err(status)).await.unwrap_or_default();
             }
         });
         Ok(Response::new(ReceiverStream::new(outgoing)))
@@ -270,6 +274,19 @@ impl AgentService for Service {
     async fn health(&self, _: Request<v1::HealthRequest>) -> Result<Response<v1::HealthReply>, Status> {
         let state = (*self.state.borrow()).to_owned();
         Ok(Response::new(v1::HealthReply { state }))
+    }
+}
+
+/// Reads a file as fast as its pieces are taken: whatever its size and however many take it, memory is some pieces.
+async fn hand_out(place: &Path, pieces: &mpsc::Sender<Result<v1::BlobChunk, Status>>) -> io::Result<()> {
+    let mut file = File::open(place).await?.take(u64::MAX);
+    loop {
+        file.set_limit(PIECE);
+        let mut data = Vec::with_capacity(PIECE as usize);
+        file.read_to_end(&mut data).await?;
+        if data.is_empty() || pieces.send(Ok(v1::BlobChunk { data })).await.is_err() {
+            return Ok(());
+        }
     }
 }
 
@@ -333,6 +350,8 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
+/// Bytes of a file that travel in one message.
+const PIECE: u64 = 256 * 1024;
 /// Pieces of a file that wait to be sent to one agent.
 const PIECES: usize = 4;
 /// Messages that wait to be sent to one agent.

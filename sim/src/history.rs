@@ -169,6 +169,7 @@ impl Stage {
                 weight: 1,
                 max_rate: None,
                 spool_dir: None,
+                cache_dir: None,
                 world,
             };
             live(agent, record.clone(), stopped)

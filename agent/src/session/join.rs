@@ -2,6 +2,7 @@
 
 use crate::Agent;
 use crate::dial::{DialError, connect};
+use crate::fetch::Meter;
 use crate::fleet::Means;
 use crate::membership::Membership;
 use crate::session::{End, Ties, message};
@@ -86,7 +87,8 @@ impl Agent {
 
 impl Ties<'_> {
     pub(super) fn means(&self) -> Means {
-        Means { agent: self.agent.clone(), blobs: self.blobs.clone(), say: Arc::clone(self.say) }
+        let meter = Meter::new(Arc::clone(self.say));
+        Means { agent: self.agent.clone(), blobs: self.blobs.clone(), tapes: self.tapes.clone(), meter }
     }
 }
 

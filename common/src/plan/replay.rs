@@ -72,6 +72,12 @@ impl PartialEq for Reel {
 impl Eq for Reel {}
 
 impl Reel {
+    /// Bytes of the file; 0 as long as nobody has attached it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.tape.as_ref().map_or(0, |tape| tape.bytes())
+    }
+
     /// The hash as it stands in a plan.
     #[must_use]
     pub fn hex(hash: &[u8; 32]) -> String {

@@ -36,7 +36,7 @@ impl Run {
         // Nobody has fired anything: who was there before and is not now leaves no trace.
         self.owners = Owners::new();
         for (session, member) in &mut self.members {
-            member.standing = Standing::Joined;
+            (member.standing, member.fetched) = (Standing::Joined, 0);
             self.owners.add(*session, member.claim);
         }
         let shares = self.owners.deal();
@@ -62,6 +62,20 @@ impl Run {
             }
             _ => vec![],
         }
+    }
+
+    /// Who gets on with what is to be fetched is given more time: a big log takes long, but not for ever, as there are
+    /// only so many thousandths.
+    pub(super) fn on_fetched(&mut self, session: SessionId, permille: u32, now: Now) -> Vec<Order> {
+        self.heard(session, now);
+        let Some(member) = self.members.get_mut(&session) else { return vec![] };
+        if member.standing == Standing::Joined && member.fetched != permille {
+            member.fetched = permille;
+            if self.state == State::Preparing {
+                self.deadline = self.deadline.max(now + self.timers.prepare);
+            }
+        }
+        vec![]
     }
 
     pub(super) fn start(&mut self, now: Now) -> Vec<Order> {

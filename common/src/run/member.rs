@@ -12,6 +12,8 @@ pub(super) struct Member {
     pub(super) name: String,
     pub(super) claim: Claim,
     pub(super) standing: Standing,
+    /// How much it has of what it must have before it is ready, in thousandths.
+    pub(super) fetched: u32,
     /// Its last sign of life.
     pub(super) heard: Now,
     /// Since when its lease is withdrawn; `None` while it is here.
@@ -52,6 +54,7 @@ impl Member {
             name,
             claim,
             standing,
+            fetched: 0,
             heard: now,
             missed: None,
             trouble: None,

@@ -110,6 +110,24 @@ fn the_plain_life_of_a_run() {
 }
 
 #[test]
+fn who_gets_on_with_a_big_log_is_waited_for() {
+    let steps = [(20, 300), (39, 700), (58, 1_000)];
+    let mut run = run(OnLoss::Rebalance);
+    feed(&mut run, &[(1, joined(1)), (2, joined(2)), (3, Fact::Ready(1))]);
+    for (at, permille) in steps {
+        let beats = [(at, Fact::Alive(1)), (at, Fact::Fetched(2, permille)), (at, Fact::Tick)];
+        assert_eq!(feed(&mut run, &beats).concat(), [], "{at}");
+        assert_eq!(run.fetched(2), permille);
+    }
+    // What is no news gives no time.
+    let beats = (60..78).step_by(2).flat_map(|at| [(at, Fact::Alive(1)), (at, Fact::Fetched(2, 1_000))]);
+    feed(&mut run, &beats.collect::<Vec<_>>());
+    assert_eq!(run.state(), State::Preparing);
+    feed(&mut run, &[(79, Fact::Tick)]);
+    assert_eq!(run.state(), State::Over);
+}
+
+#[test]
 fn every_state_has_a_deadline_and_names_who_is_missing() {
     type Row = (&'static str, Vec<(u64, Fact)>, Ending);
     let both = [(1, joined(1)), (2, joined(2)), (3, Fact::Ready(1))];

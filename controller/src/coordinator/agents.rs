@@ -114,6 +114,9 @@ impl<W: Watcher> Coordinator<W> {
                     own.clock_bound = Duration::from_nanos(beat.clock_bound_ns);
                 }
                 self.take(Fact::Alive(session));
+                if beat.fetched_permille != self.run.fetched(session) {
+                    self.on_fetched(session, beat.fetched_permille.min(1_000));
+                }
             }
             Up::Ack(ack) => self.on_ack(session, &ack),
             Up::Leave(leave) => {
@@ -122,6 +125,17 @@ impl<W: Watcher> Coordinator<W> {
                 self.take(Fact::Leaves(session, why));
             }
             Up::Hello(_) => self.hang_up(session, "it said Hello twice"),
+        }
+    }
+
+    /// Every tenth of it is worth a line.
+    fn on_fetched(&mut self, session: SessionId, permille: u32) {
+        let before = self.run.fetched(session);
+        self.take(Fact::Fetched(session, permille));
+        if self.run.fetched(session) == permille && permille / 100 > before / 100 {
+            let name = self.sessions.name(session);
+            self.watcher
+                .on_line(&format!("agent {name} has {} % of the plan's files and logs", permille / 10));
         }
     }
 

@@ -76,6 +76,7 @@ impl<W: Watcher> Coordinator<W> {
             share: Some(proto::share::to_wire(share, &[])),
             files: self.files.to_wire(),
             tapes: self.books.plan().replays().map(|(_, load)| load.tape.path.clone()).collect(),
+            tape_bytes: self.books.plan().replays().map(|(_, load)| load.tape.bytes()).collect(),
             rows: self.collector.is_some(),
         };
         self.expect_rows(session);

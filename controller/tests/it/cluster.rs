@@ -74,8 +74,8 @@ impl Cluster {
     }
 
     /// The same, where another program starts the controller, which keeps its run in this folder.
-    pub(crate) fn within(program: &[&str], plan: &str, agents: &[&str], data: &str) -> Self {
-        Self::start_lasting(program, plan, agents, Some(data), &[])
+    pub(crate) fn within(program: &[&str], plan: &str, agents: &[&str], data: &str, flags: &[&str]) -> Self {
+        Self::start_lasting(program, plan, agents, Some(data), flags)
     }
 
     fn start_lasting(

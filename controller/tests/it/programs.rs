@@ -36,6 +36,16 @@ struct Said {
     ended: bool,
 }
 
+/// A name space in which everybody may mount: what is mounted there nobody else sees.
+pub(crate) const SPACE: [&str; 4] = ["unshare", "--user", "--map-root-user", "--mount"];
+
+/// Whether a disk of its own can be mounted there in such a [`SPACE`].
+pub(crate) fn mounts(path: &str) -> bool {
+    let probe = [&SPACE[1..], &["mount", "-t", "tmpfs", "none", path]].concat();
+    let probe = Command::new(SPACE[0]).args(probe).stderr(Stdio::null()).status();
+    probe.is_ok_and(|status| status.success())
+}
+
 impl Program {
     /// Starts `controller ARGS`.
     pub(crate) fn controller(args: &[&str]) -> Self {

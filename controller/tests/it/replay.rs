@@ -1,7 +1,7 @@
 //! A log, replayed: the target sees what the log says, in the clients' order, and the report compares then and now.
 
 use crate::cluster::{Cluster, turn};
-use crate::programs::Program;
+use crate::programs::{Program, SPACE, mounts};
 use crate::targets::demo;
 use common::report::{ReplayRow, Report};
 use demo::Record;
@@ -100,6 +100,30 @@ fn three_agents_send_a_log_as_it_was_and_tell_then_from_now() {
         assert!(warnings.contains(told), "{told}: {warnings}");
     }
     assert!(run.controller.stdout.contains("404 → 404 × 50"), "{}", run.controller.stdout);
+}
+
+#[test]
+fn agents_that_do_not_see_the_controllers_disk_fetch_the_tape() {
+    let _turn = turn();
+    let (demo, folder) = (demo(), tempfile::tempdir().unwrap());
+    let [data, cache] = ["data", "cache"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    std::fs::create_dir(&data).unwrap();
+    if !mounts(&data) {
+        return println!("not tested: this system lets no user mount a tmpfs");
+    }
+    let log = folder.path().join("access.log");
+    let paths = write_log(&log);
+    let shell = format!("mount -t tmpfs none '{data}' && exec timeout 60 \"$0\" \"$@\"");
+    let within = [&SPACE[..], &["sh", "-c", &shell]].concat();
+    let plan = plan(&demo.url(), &log, "speed = \"2x\"");
+    let mut cluster = Cluster::within(&within, &plan, &["a1"], &data, &["--agents", "2"]);
+    cluster.join("a2", &["--cache-dir", &cache]);
+    let run = cluster.end();
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 0, "the controller's disk is its own");
+    assert_eq!(seen(&demo.recorded()), paths, "{}", run.controller.stderr);
+    assert!(run.report.agents.iter().all(|agent| agent.started > 0), "{:?}", run.report.agents);
+    let kept = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert!(kept.len() == 1 && kept[0].extension().is_some_and(|kind| kind == "tape"), "{kept:?}");
 }
 
 #[test]

@@ -2,19 +2,16 @@
 
 use super::*;
 use crate::cluster::{beside, spooled};
-use crate::programs::Program;
+use crate::programs::{Program, SPACE, mounts};
 use proto::spool::Spool;
 use stampede_controller::store::Archive;
-use std::process::{Command, Stdio};
 
 #[test]
 fn on_a_full_disk_a_run_drains_and_nothing_acknowledged_is_lost() {
     let _beside = beside();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let probe = [&SPACE[1..], &["mount", "-t", "tmpfs", "none", path]].concat();
-    let probe = Command::new(SPACE[0]).args(probe).stderr(Stdio::null()).status();
-    if !probe.is_ok_and(|status| status.success()) {
+    if !mounts(path) {
         return println!("not tested: this system lets no user mount a tmpfs");
     }
     let demo = demo();
@@ -24,7 +21,7 @@ fn on_a_full_disk_a_run_drains_and_nothing_acknowledged_is_lost() {
          mkdir '{path}-kept' && cp '{path}'/* '{path}-kept'; exit $code"
     );
     let within = [&SPACE[..], &["sh", "-c", &shell]].concat();
-    let cluster = Cluster::within(&within, &plan(&demo, 60, "", "/"), &["a1", "a2"], path);
+    let cluster = Cluster::within(&within, &plan(&demo, 60, "", "/"), &["a1", "a2"], path, &[]);
     let (run, cluster) = cluster.end_keeping();
     let kept = format!("{path}-kept");
     let told = &run.controller.stderr;
@@ -53,7 +50,5 @@ fn on_a_full_disk_a_run_drains_and_nothing_acknowledged_is_lost() {
     std::fs::remove_dir_all(&kept).unwrap();
 }
 
-/// A name space in which everybody may mount.
-const SPACE: [&str; 4] = ["unshare", "--user", "--map-root-user", "--mount"];
 /// The space that the store keeps for the report, and what a few seconds need.
 const SIZE: &str = "8800k";
