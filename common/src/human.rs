@@ -13,6 +13,19 @@ pub fn time(us: f64) -> String {
     format!("{} {unit}", four_digits(value))
 }
 
+/// A size of `bytes`: `"512 B"`, `"1.234 kB"`, `"12.34 MB"`, in thousands.
+#[must_use]
+pub fn bytes(bytes: f64) -> String {
+    let (value, unit) = match bytes {
+        bytes if bytes < 1e3 => return format!("{bytes:.0} B"),
+        bytes if bytes < 1e6 => (bytes / 1e3, "kB"),
+        bytes if bytes < 1e9 => (bytes / 1e6, "MB"),
+        bytes if bytes < 1e12 => (bytes / 1e9, "GB"),
+        bytes => (bytes / 1e12, "TB"),
+    };
+    format!("{} {unit}", four_digits(value))
+}
+
 /// A run's length of `seconds`: `"12.3 s"`, `"9m 05s"`, `"2h 03m 00s"`.
 #[must_use]
 pub fn length(seconds: f64) -> String {
@@ -131,6 +144,15 @@ mod tests {
             (3_600e6, "3600 s", "the largest value of a histogram"),
         ] {
             assert_eq!(time(us), text, "{why}");
+        }
+    }
+
+    #[test]
+    fn sizes_grow_by_thousands() {
+        for (size, text) in
+            [(0.0, "0 B"), (999.0, "999 B"), (1e3, "1.000 kB"), (12_345_678.0, "12.35 MB"), (5e15, "5000 TB")]
+        {
+            assert_eq!(bytes(size), text);
         }
     }
 

@@ -7,6 +7,7 @@ pub mod exit;
 pub mod import;
 pub mod text;
 pub mod replay;
+pub mod pages;
 pub mod output;
 pub mod files;
 pub mod journal;

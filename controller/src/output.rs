@@ -1,5 +1,6 @@
 //! What a run leaves behind: files in a folder, and the summary that a CI job shows.
 
+use crate::pages::Pages;
 use common::measured::Measured;
 use common::report::Report;
 use std::io::Write;
@@ -10,13 +11,14 @@ mod hlog;
 mod junit;
 mod markdown;
 
-/// Writes every form of the report into `folder`, which is made if need be: `report.json`, `summary.md`, `junit.xml`,
-/// `steps.csv`, `timeline.csv` and `response_times.hlog`. `totals` are in the order of the report's series.
-pub fn write(folder: &Path, report: &Report, totals: &Measured) -> Result<(), String> {
+/// Writes every form of the report into `folder`, which is made if need be: `report.html`, `report.json`, `summary.md`,
+/// `junit.xml`, `steps.csv`, `timeline.csv` and `response_times.hlog`. `totals` are in the order of the report's series.
+pub fn write(folder: &Path, report: &Report, plan: &str, totals: &Measured) -> Result<(), String> {
     let told = |path: &Path, error: std::io::Error| format!("write {}: {error}", path.display());
     std::fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
     let json = serde_json::to_string_pretty(report).map_err(|error| format!("encode the report: {error}"))?;
     for (name, content) in [
+        ("report.html", Pages::new()?.report_file(report, plan, true)?),
         ("report.json", format!("{json}\n")),
         ("summary.md", markdown::render(report)),
         ("junit.xml", junit::render(report)?),

@@ -100,14 +100,14 @@ impl Start {
     ) -> Result<Exit, Failure> {
         let kept = self.open(plan)?;
         let (effective, created_at) = (kept.plan.plan.clone(), kept.created_at.clone());
-        let notes = kept.plan.notes.clone();
+        let (plan_text, notes) = (kept.plan.text.clone(), kept.plan.notes.clone());
         let mut finished = self.conduct(kept, interrupts).await?;
         let mut report = report(&effective, &created_at, &finished);
         report.warnings.splice(0..0, notes);
         keep(&mut finished, &report).await;
         if let Some(folder) = &self.out {
-            output::write(folder, &report, finished.books.totals()).map_err(Failure::internal)?;
-            say(&format!("wrote {}", folder.join("report.json").display()));
+            output::write(folder, &report, &plan_text, finished.books.totals()).map_err(Failure::internal)?;
+            say(&format!("wrote {}", folder.join("report.html").display()));
         }
         if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) {
             output::append_summary(Path::new(&file), &report).unwrap_or_else(|why| say(&why));

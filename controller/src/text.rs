@@ -220,16 +220,25 @@ fn thresholds(page: &mut Page, rows: &[ThresholdRow]) {
     page.blank();
     page.line("thresholds", Style::Heading);
     let cells = |row: &ThresholdRow| {
-        let value = match (row.value, row.unit) {
-            (None, _) => "no samples".to_owned(),
-            (Some(value), Unit::Us) => human::time(value),
-            (Some(value), Unit::Share) => human::share(value),
-        };
-        vec![row.metric.clone(), value, row.limit.clone(), page.mark(row.holds, "pass", "FAIL").to_owned()]
+        vec![
+            row.metric.clone(),
+            measured(row),
+            row.limit.clone(),
+            page.mark(row.holds, "pass", "FAIL").to_owned(),
+        ]
     };
     let cells: Vec<_> = rows.iter().map(cells).collect();
     for (row, line) in rows.iter().zip(table::lines(&cells, page.width() - INDENT)) {
         page.line(&format!("  {line}"), if row.holds { Style::Good } else { Style::Bad });
+    }
+}
+
+/// What a threshold measured, in its unit.
+pub(crate) fn measured(row: &ThresholdRow) -> String {
+    match (row.value, row.unit) {
+        (None, _) => "no samples".to_owned(),
+        (Some(value), Unit::Us) => human::time(value),
+        (Some(value), Unit::Share) => human::share(value),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The verdict as JUnit XML, for whatever shows test results: a case for each threshold and one for the run itself.
 
-use common::human;
-use common::report::{Judgment, Report, ThresholdRow, Unit};
+use crate::text::measured;
+use common::report::{Judgment, Report, ThresholdRow};
 use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
 /// The document. Characters that XML cannot hold are left out.
@@ -45,21 +45,12 @@ fn threshold(row: &ThresholdRow) -> TestCase {
         TestCaseStatus::success()
     } else {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_message(format!("measured {}", value(row)));
+        status.set_message(format!("measured {}", measured(row)));
         status
     };
     let mut case = TestCase::new(format!("{} {}", row.metric, row.limit), status);
     case.set_classname("thresholds");
     case
-}
-
-/// What was measured, in its unit.
-pub(super) fn value(row: &ThresholdRow) -> String {
-    match (row.value, row.unit) {
-        (None, _) => "nothing".to_owned(),
-        (Some(value), Unit::Us) => human::time(value),
-        (Some(value), Unit::Share) => human::share(value),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The report in Markdown: short enough to be pasted into a ticket or shown as the summary of a CI job.
 
-use super::junit::value;
+use crate::text::measured;
 use common::human;
 use common::report::{Report, SeriesRow};
 
@@ -35,7 +35,7 @@ pub(super) fn render(report: &Report) -> String {
                 "| {} | {} | {} | {holds} |\n",
                 escaped(&row.metric),
                 escaped(&row.limit),
-                value(row)
+                measured(row)
             );
         }
     }

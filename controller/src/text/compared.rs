@@ -44,7 +44,8 @@ fn run(page: &mut Page, which: &str, run: &Run) {
 fn step(page: &mut Page, step: &Step) {
     page.line(&format!("{} / {}", step.scenario, step.step), Style::Heading);
     let head = ["", "before", "after", "change", "95 % interval", ""].map(str::to_owned).to_vec();
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(step.changes.iter().map(row)).collect();
+    let rows: Vec<Vec<String>> =
+        std::iter::once(head).chain(step.changes.iter().map(|change| cells(change).to_vec())).collect();
     let lines = table::lines(&rows, page.width() - INDENT);
     let styles = std::iter::once(Style::Dim).chain(step.changes.iter().map(style));
     for (line, style) in lines.iter().zip(styles) {
@@ -52,12 +53,13 @@ fn step(page: &mut Page, step: &Step) {
     }
 }
 
-fn row(change: &Change) -> Vec<String> {
+/// Statistic, before, after, change, interval and what is to be thought of it.
+pub(crate) fn cells(change: &Change) -> [String; 6] {
     let value = |value| match change.statistic.is_share() {
         true => human::share(value),
         false => human::time(value),
     };
-    vec![
+    [
         change.statistic.to_string(),
         value(change.before),
         value(change.after),

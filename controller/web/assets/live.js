@@ -1,0 +1,214 @@
+// The run that is on: what its feed says, shown once a second while somebody looks.
+import * as api from './api.js';
+import * as charts from './charts.js';
+import { byId, el, table } from './dom.js';
+import { count, length, rate, share, time, words } from './format.js';
+
+/** Follows the run until it is over; `whenOver` is called then. */
+export const follow = (id, whenOver) => {
+  const view = { id, rows: store(), live: null, dirty: false, drawn: false };
+  const source = new EventSource(`/api/runs/${id}/events`);
+  source.addEventListener('feed', (event) => {
+    trouble('');
+    const feed = JSON.parse(event.data);
+    view.rows.add(feed);
+    view.live = feed.live;
+    view.dirty = true;
+    show(view);
+  });
+  source.addEventListener('over', (event) => {
+    source.close();
+    over(view, JSON.parse(event.data));
+    whenOver();
+  });
+  source.addEventListener('error', () => trouble('The controller does not answer; trying again…'));
+  document.addEventListener('visibilitychange', () => show(view));
+  byId('live').hidden = false;
+  byId('report').hidden = true;
+  byId('steering').replaceChildren();
+  byId('log').replaceChildren();
+  byId('stop').hidden = byId('pause').hidden = false;
+  byId('card').className = 'verdict';
+  byId('stop').onclick = () => order(view, 'stop');
+  byId('pause').onclick = () => order(view, view.live?.run.paused ? 'resume' : 'pause');
+};
+
+const trouble = (text) => {
+  byId('trouble').hidden = text === '';
+  byId('trouble').textContent = text;
+};
+
+/** Rows by what they are about: newer ones replace older ones, wider ones those that they cover. */
+const store = () => {
+  const kinds = { timeline: new Map(), heat: new Map(), pulse: new Map() };
+  let edges = [];
+  const put = (rows, row) => {
+    const name = row.scenario ?? '';
+    if (row.width_s > 1) {
+      for (let t = row.t_s; t < row.t_s + row.width_s; t += 1) rows.delete(`${t} ${name}`);
+    }
+    rows.set(`${row.t_s} ${name}`, row);
+  };
+  const sorted = (rows) => [...rows.values()].sort((one, other) => one.t_s - other.t_s);
+  return {
+    add: (feed) => {
+      feed.timeline.forEach((row) => put(kinds.timeline, row));
+      feed.pulse.forEach((row) => put(kinds.pulse, row));
+      (feed.heat.rows ?? []).forEach((row) => put(kinds.heat, row));
+      if (feed.heat.edges_us?.length > 0) edges = feed.heat.edges_us;
+      byId('log').append(...feed.log.map(logLine));
+    },
+    data: () => ({
+      timeline: sorted(kinds.timeline),
+      pulse: sorted(kinds.pulse),
+      heat: { edges_us: edges, rows: sorted(kinds.heat) },
+    }),
+  };
+};
+
+const logLine = (line) =>
+  el('li', {}, el('span', { class: 'dim' }, line.t_s === null ? '' : `${length(line.t_s)} `), line.text);
+
+const order = async (view, what, body) => {
+  const told = await api.order(view.id, what, body).catch((problem) => problem);
+  const at = told.at_s === undefined ? 'ok' : `from ${length(told.at_s)} on`;
+  byId('answer').textContent = told.error ? `${what}: ${told.error}` : `${what}: ${at}`;
+};
+
+const show = (view) => {
+  if (!view.dirty || document.visibilityState !== 'visible') return;
+  view.dirty = false;
+  const { run } = view.live;
+  byId('state').textContent = run.paused ? 'paused' : words(run.state);
+  byId('name').textContent = run.name;
+  byId('where').textContent = where(run);
+  byId('progress').value = run.load_end_s > 0 ? Math.min(1, run.run_time_s / run.load_end_s) : 0;
+  byId('pause').textContent = run.paused ? 'Resume' : 'Pause';
+  byId('tiles').replaceChildren(...tiles(view.live));
+  steering(view);
+  fill('thresholds', view.live.thresholds.length > 0, thresholds(view.live.thresholds));
+  fill('steps', true, steps(view.live.series));
+  fill('failures', view.live.failures.length > 0, failures(view.live.failures));
+  fill('agents', true, agents(view.live.agents));
+  fill('ledger', true, ledger(view.live.scenarios));
+  charts.ready().then(() => charts.draw(byId('charts'), { ...view.rows.data(), duration_s: run.load_end_s }), () => {});
+};
+
+const where = (run) => {
+  const waits = run.waiting_for.length > 0 ? `waiting for ${run.waiting_for.join(', ')}` : '';
+  const here = run.joined.length > 0 ? ` (here: ${run.joined.join(', ')})` : '';
+  if (waits) return waits + here;
+  const left = Math.max(0, run.load_end_s - run.run_time_s);
+  return `${length(run.run_time_s)} of ${length(run.load_end_s)}, ${length(left)} left`;
+};
+
+const fill = (id, visible, content) => {
+  byId(id).hidden = !visible;
+  const box = byId(id).lastElementChild;
+  // What somebody has opened stays open.
+  const open = new Set([...box.querySelectorAll('details[open]')].map((one) => one.dataset.key));
+  box.replaceChildren(content);
+  box.querySelectorAll('details').forEach((one) => {
+    one.open = open.has(one.dataset.key);
+  });
+};
+
+const tiles = ({ now, run }) => {
+  const errors = Object.values(now.errors).reduce((sum, n) => sum + n, 0);
+  const tile = (name, value, kind) => el('div', { class: 'tile' }, el('span', {}, name), el('b', { class: kind }, value));
+  return [
+    tile('Asked', run.paused ? 'paused' : rate(now.asked)),
+    tile('Started', rate(now.started / now.width_s)),
+    tile('Finished', rate(now.finished / now.width_s)),
+    now.users_asked === null ? null : tile('Users', `${count(now.users ?? 0)} of ${count(now.users_asked)}`),
+    tile('In flight', count(now.in_flight)),
+    tile('p50', time(now.p50)),
+    tile('p95', time(now.p95)),
+    tile('p99', time(now.p99)),
+    tile('Errors', rate(errors / now.width_s), errors > 0 ? 'bad' : null),
+    tile('Send lag p99', time(now.send_lag_p99_us)),
+  ].filter((one) => one !== null);
+};
+
+/** A small form per scenario that can be steered; built once, so that nobody's typing is lost. */
+const steering = (view) => {
+  const box = byId('steering');
+  if (box.childElementCount > 0) return;
+  const forms = view.live.scenarios.filter((scenario) => scenario.steer.length > 0).map((scenario) => steer(view, scenario));
+  box.append(...forms);
+};
+
+const steer = (view, scenario) => {
+  const field = (name, label, value, step) =>
+    el('label', {}, el('span', {}, label), el('input', { name, type: 'number', min: 0, step, value, size: 7 }));
+  const users = scenario.steer.includes('users');
+  const fields = users
+    ? [field('users', `${scenario.name}: users`, Math.round(scenario.asked_users ?? 1), 1), field('spawn', 'spawn rate, users/s', 10, 'any')]
+    : [field('rate', `${scenario.name}: requests per second`, scenario.asked_rate ?? 1, 'any')];
+  const submit = (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const body = users
+      ? { scenario: scenario.name, users: Number(form.get('users')), spawn: form.get('spawn') ? `${form.get('spawn')}/s` : undefined }
+      : { scenario: scenario.name, rate: `${form.get('rate')}/s` };
+    order(view, users ? 'users' : 'rate', body);
+  };
+  return el('form', { class: 'fields', submit }, ...fields, el('button', { class: 'quiet' }, 'Change'));
+};
+
+const thresholds = (rows) =>
+  table(['Metric', 'Limit', 'Now', 'State'], rows.map((row) => [
+    row.metric, row.limit, measured(row),
+    [row.state === 'ok' ? '✓ holds' : row.state === 'broken' ? '✗ broken' : 'waiting', { ok: 'good', broken: 'bad' }[row.state]],
+  ]));
+
+const measured = ({ value, unit }) => {
+  if (value === null) return '–';
+  return { us: time, share, per_second: rate }[unit]?.(value) ?? count(value);
+};
+
+const steps = (rows) =>
+  table(['Step', 'Requests', 'Rate', 'Errors', 'p50', 'p90', 'p95', 'p99', 'p99.9', 'Max', 'Status'], rows.map((row) => [
+    `${row.scenario} / ${row.step}${row.kind === 'iterations' ? ' (all steps)' : ''}`,
+    count(row.requests), rate(row.rate), [count(row.errors), row.errors > 0 ? 'bad' : null],
+    ...['p50', 'p90', 'p95', 'p99', 'p99_9', 'max'].map((key) => (row.response_time.count > 0 ? time(row.response_time[key]) : '–')),
+    Object.entries(row.status).map(([code, n]) => `${code} × ${count(n)}`).join(', '),
+  ]));
+
+const failures = (samples) => {
+  const causes = Map.groupBy
+    ? Map.groupBy(samples, cause)
+    : samples.reduce((all, one) => all.set(cause(one), [...(all.get(cause(one)) ?? []), one]), new Map());
+  const one = (sample) =>
+    el('article', { class: 'sample' },
+      el('p', { class: 'dim' }, `arrival ${sample.arrival}, due at ${length(sample.t_s)}, sent by ${sample.agent}${sample.detail ? `: ${sample.detail}` : ''}`),
+      el('pre', { tabindex: 0 }, sample.request), sample.answer ? el('pre', { tabindex: 0 }, sample.answer) : null);
+  return el('div', {}, ...[...causes].map(([name, list]) =>
+    el('details', { 'data-key': name }, el('summary', {}, `${name}, ${count(list.length)} kept`), ...list.slice(0, 5).map(one))));
+};
+
+const cause = (sample) =>
+  `${sample.scenario} / ${sample.step}: ${words(sample.outcome)}${sample.status ? ` ${sample.status}` : ''}`;
+
+const agents = (rows) =>
+  table(['Agent', 'State', 'Lanes', 'In flight', 'Started', 'Send lag p99', 'Cores', 'Clock', 'Last heard'], rows.map((row) => [
+    row.name + (row.economy ? ' (economy pacing)' : ''), [words(row.state), row.state === 'lost' ? 'bad' : null], count(row.lanes),
+    count(row.in_flight), count(row.started), time(row.send_lag_p99_us), row.cpu_share.toFixed(2), `± ${time(row.clock_bound_us)}`,
+    `${count(row.silent_ms)} ms ago`,
+  ]));
+
+const ledger = (rows) =>
+  table(['Scenario', 'Load', 'Asked now', 'Planned so far', 'Started', 'Finished', 'Skipped'], rows.map((row) => [
+    row.name, row.kind, row.asked_users === null ? rate(row.asked_rate ?? 0) : `${count(row.asked_users)} users`,
+    count(row.planned), count(row.started), count(row.finished), [count(row.skipped), row.skipped > 0 ? 'doubtful' : null],
+  ]));
+
+const over = (view, { verdict }) => {
+  byId('state').textContent = words(verdict ?? 'over');
+  byId('card').className = `verdict ${verdict ?? ''}`;
+  byId('where').textContent = 'The run is over.';
+  byId('progress').value = 1;
+  byId('stop').hidden = byId('pause').hidden = true;
+  byId('report').hidden = false;
+  byId('report').href = `/runs/${view.id}`;
+};
