@@ -45,18 +45,6 @@ pub fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
-/// Bytes: 900 B, 12.3 MB.
-#[must_use]
-pub fn bytes(n: f64) -> String {
-    let units = ["B", "kB", "MB", "GB", "TB"];
-    let (mut n, mut unit) = (n, 0);
-    while n >= 999.5 && unit + 1 < units.len() {
-        (n, unit) = (n / 1_000.0, unit + 1);
-    }
-    let digits = usize::from(unit > 0 && n < 99.95);
-    format!("{n:.digits$} {}", units[unit])
-}
-
 /// A fraction as a percentage of up to four decimals: `"99.87 %"`. What is not all is never shown as 100 %, and
 /// what is not nothing never as 0 %.
 #[must_use]
@@ -183,15 +171,6 @@ mod tests {
             (1e-9, "< 0.0001 %", "one of a billion"),
         ] {
             assert_eq!(share(fraction), text, "{why}");
-        }
-    }
-
-    #[test]
-    fn bytes_have_a_unit() {
-        for (n, text) in
-            [(0.0, "0 B"), (999.0, "999 B"), (1_234.0, "1.2 kB"), (456e6, "456 MB"), (12.34e9, "12.3 GB")]
-        {
-            assert_eq!(bytes(n), text);
         }
     }
 
