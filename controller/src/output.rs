@@ -16,11 +16,10 @@ mod markdown;
 pub fn write(folder: &Path, report: &Report, plan: &str, totals: &Measured) -> Result<(), String> {
     let told = |path: &Path, error: std::io::Error| format!("write {}: {error}", path.display());
     std::fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
-    let json = serde_json::to_string_pretty(report).map_err(|error| format!("encode the report: {error}"))?;
     for (name, content) in [
         ("report.html", Pages::new()?.report_file(report, plan, true)?),
-        ("report.json", format!("{json}\n")),
-        ("summary.md", markdown::render(report)),
+        ("report.json", json(report)?),
+        ("summary.md", markdown(report)),
         ("junit.xml", junit::render(report)?),
         ("steps.csv", csv::steps(report)),
         ("timeline.csv", csv::timeline(report)),
@@ -30,6 +29,18 @@ pub fn write(folder: &Path, report: &Report, plan: &str, totals: &Measured) -> R
         std::fs::write(&path, content).map_err(|error| told(&path, error))?;
     }
     Ok(())
+}
+
+/// The report as the documented JSON.
+pub fn json(report: &Report) -> Result<String, String> {
+    let json = serde_json::to_string_pretty(report).map_err(|error| format!("encode the report: {error}"))?;
+    Ok(format!("{json}\n"))
+}
+
+/// The report in Markdown, to be pasted.
+#[must_use]
+pub fn markdown(report: &Report) -> String {
+    markdown::render(report)
 }
 
 /// Adds the summary to the file that a CI service shows beside a job, as GitHub names it in `GITHUB_STEP_SUMMARY`.

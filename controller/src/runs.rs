@@ -10,8 +10,10 @@ use proto::v1;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+mod keep;
 mod rebuild;
 
+pub use keep::{Keep, delete, export, import, prune};
 pub use rebuild::rebuild;
 
 /// A spool file that was read.

@@ -25,11 +25,13 @@ mod database;
 mod lock;
 mod reserve;
 mod tables;
+mod transfer;
 mod trouble;
 mod writer;
 
 pub use archive::{Archive, Correction, Merged, RunLine};
 pub use lock::is_in_use;
+pub use transfer::{delete, export, import};
 
 use lock::Lock;
 use reserve::Reserve;

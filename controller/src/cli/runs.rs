@@ -6,7 +6,9 @@ use crate::start::{print, terminal};
 use crate::{compare, runs, text};
 use clap::{Args, Subcommand};
 use common::compare::Rule;
+use jiff::Timestamp;
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RunsCommand {
@@ -19,6 +21,39 @@ pub(super) enum RunsCommand {
     Show {
         /// The run's id, or its beginning.
         run: String,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Write a run into a file: its report (.html, .json, .md), or everything that was measured (.stampede).
+    Export {
+        /// The run's id, or its beginning.
+        run: String,
+        /// The file; its ending says what is written.
+        file: PathBuf,
+        /// Leave the charts out of a page: 1.9 MB less.
+        #[arg(long)]
+        no_charts: bool,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Take a run from a .stampede file into the data directory.
+    Import {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Delete runs with everything that was kept of them.
+    Delete {
+        /// Their ids, or the beginnings of them.
+        #[arg(value_name = "RUN", required_unless_present_any = ["keep", "older_than"])]
+        runs: Vec<String>,
+        /// Delete all but so many, the newest.
+        #[arg(long, value_name = "N", conflicts_with = "runs")]
+        keep: Option<usize>,
+        /// Delete those that are older.
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "runs")]
+        older_than: Option<Duration>,
         #[command(flatten)]
         data: Data,
     },
@@ -66,6 +101,26 @@ impl RunsCommand {
             Self::List { data } => print(&runs::list(&data.data_dir)?),
             Self::Show { run, data } => {
                 print(&text::render(&runs::show(&data.data_dir, &run)?, width, color));
+            }
+            Self::Export { run, file, no_charts, data } => {
+                let run_id = runs::export(&data.data_dir, &run, &file, !no_charts)?;
+                say(&format!("wrote run {run_id} into {}", file.display()));
+            }
+            Self::Import { file, data } => {
+                for run_id in runs::import(&data.data_dir, &file)? {
+                    say(&format!("run {run_id} is in {} now", data.data_dir.display()));
+                }
+            }
+            Self::Delete { runs: named, keep, older_than, data } => {
+                let mut gone = Vec::new();
+                for run in &named {
+                    gone.push(runs::delete(&data.data_dir, run)?);
+                }
+                if named.is_empty() {
+                    let keep = runs::Keep { newest: keep, younger_than: older_than };
+                    gone = runs::prune(&data.data_dir, keep, Timestamp::now())?;
+                }
+                gone.iter().for_each(|run_id| say(&format!("deleted run {run_id}")));
             }
             Self::MergeSpool { files, data } => {
                 let merged = runs::merge_spool(&data.data_dir, &files)?;

@@ -160,3 +160,49 @@ fn a_run_that_is_not_over_is_listed_and_neither_shown_nor_corrected() {
     assert!(merge_spool(folder.path(), &[file]).unwrap_err().message.contains("not over"));
     assert!(show(folder.path(), "7").unwrap_err().message.contains("there is no run 7"));
 }
+
+#[test]
+fn a_run_leaves_in_every_form_and_comes_back_from_its_own() {
+    let (folder, out) = (data(10), tempfile::tempdir().unwrap());
+    for (name, begin) in [("r.html", "<!doctype html>"), ("r.json", "{"), ("r.md", "## late: ")] {
+        let file = out.path().join(name);
+        assert_eq!(export(folder.path(), "0198", &file, false).unwrap(), RUN);
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with(begin), "{name}");
+    }
+    assert!(
+        export(folder.path(), RUN, &out.path().join("r.xls"), true).unwrap_err().message.contains(".html")
+    );
+    let file = out.path().join("r.stampede");
+    export(folder.path(), RUN, &file, true).unwrap();
+    let other = out.path().join("data");
+    assert_eq!(import(&other, &file).unwrap(), [RUN]);
+    assert_eq!(show(&other, RUN).unwrap(), show(folder.path(), RUN).unwrap());
+}
+
+#[test]
+fn deleting_a_run_takes_its_files_and_the_tapes_of_nobody_else() {
+    let folder = data(10);
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(path("runs").join(RUN).join("rows")).unwrap();
+    std::fs::create_dir_all(path("tapes")).unwrap();
+    std::fs::write(path("tapes/ab12.tape"), "").unwrap();
+    delete(folder.path(), "0198").unwrap();
+    assert!(!path("runs").join(RUN).exists() && !path("tapes/ab12.tape").exists());
+    assert!(delete(folder.path(), RUN).is_err());
+}
+
+#[test]
+fn what_is_too_old_or_too_much_goes() {
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let day = std::time::Duration::from_secs(86_400);
+    for (keep, now, gone) in [
+        (Keep { newest: Some(1), ..Keep::default() }, "2030-01-01T00:00:00Z", false),
+        (Keep { newest: Some(0), ..Keep::default() }, "2026-01-01T00:00:00Z", true),
+        (Keep { younger_than: Some(day), ..Keep::default() }, "2026-01-02T00:00:00Z", false),
+        (Keep { younger_than: Some(day), ..Keep::default() }, "2026-01-02T00:00:01Z", true),
+        (Keep::default(), "2030-01-01T00:00:00Z", false),
+    ] {
+        let folder = data(1);
+        assert_eq!(prune(folder.path(), keep, at(now)).unwrap().len(), usize::from(gone), "{keep:?}");
+    }
+}

@@ -43,6 +43,14 @@ pub(super) fn open(path: &Path, may_write: bool) -> Result<Connection, String> {
     open().map_err(|trouble| trouble.told("open", path))
 }
 
+/// Opens a file of whatever name for reading alone.
+pub(super) fn read(path: &Path) -> Result<Connection, Trouble> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    check_version(version(&connection)?)?;
+    Ok(connection)
+}
+
 /// Raises the controller's epoch by one, durably, and returns it.
 pub(super) fn next_epoch(connection: &mut Connection, path: &Path) -> Result<u64, String> {
     let mut raise = || -> Result<u64, Trouble> {

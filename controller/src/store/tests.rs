@@ -11,6 +11,7 @@ mod cut;
 mod full;
 mod late;
 mod merged;
+mod transfer;
 
 const SCENARIOS: usize = 2;
 const SERIES: usize = 3;

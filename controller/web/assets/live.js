@@ -38,24 +38,19 @@ const trouble = (text) => {
   byId('trouble').textContent = text;
 };
 
-/** Rows by what they are about: newer ones replace older ones, wider ones those that they cover. */
+/** Rows by what they are about: newer ones replace older ones. */
 const store = () => {
   const kinds = { timeline: new Map(), heat: new Map(), pulse: new Map() };
   let edges = [];
-  const put = (rows, row) => {
-    const name = row.scenario ?? '';
-    if (row.width_s > 1) {
-      for (let t = row.t_s; t < row.t_s + row.width_s; t += 1) rows.delete(`${t} ${name}`);
-    }
-    rows.set(`${row.t_s} ${name}`, row);
-  };
+  const put = (rows, row) => rows.set(`${row.t_s} ${row.scenario ?? ''}`, row);
   const sorted = (rows) => [...rows.values()].sort((one, other) => one.t_s - other.t_s);
   return {
     add: (feed) => {
+      if (feed.reset) Object.values(kinds).forEach((rows) => rows.clear());
       feed.timeline.forEach((row) => put(kinds.timeline, row));
       feed.pulse.forEach((row) => put(kinds.pulse, row));
-      (feed.heat.rows ?? []).forEach((row) => put(kinds.heat, row));
-      if (feed.heat.edges_us?.length > 0) edges = feed.heat.edges_us;
+      feed.heat.forEach((row) => put(kinds.heat, row));
+      edges = feed.heat_edges_us;
       byId('log').append(...feed.log.map(logLine));
     },
     data: () => ({
