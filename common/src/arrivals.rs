@@ -7,8 +7,9 @@
 
 use crate::curve::Curve;
 use crate::lane::{LANES, LaneSet};
-use crate::plan::{Arrivals, Load, Pace, Plan, RateLoad, ReplayLoad, Scenario};
+use crate::plan::{Arrivals, Load, Pace, RateLoad, ReplayLoad, Scenario};
 use crate::random::Random;
+use crate::revision::Pauses;
 use crate::schedule::{ARRIVAL, RATE_MILLI_MAX, Schedule, ScheduleError, Segment, Work};
 use crate::supply::{Supply, Tries};
 use crate::time::RunTime;
@@ -16,7 +17,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+mod planned;
 mod reel;
+mod revised;
+
+pub use crate::revision::{Revision, Shift};
+pub use planned::Planned;
+pub use revised::{timetable, timetables};
 
 use reel::{Reel, Replay};
 
@@ -36,6 +43,9 @@ pub struct Timetable {
     start: RunTime,
     /// Of a closed load: nothing.
     schedule: Arc<Schedule>,
+    /// What the schedule would be if the run had never been paused.
+    wanted: Arc<Schedule>,
+    pauses: Pauses,
     spread: Spread,
     /// Users, where they decide themselves when they begin.
     closed: Option<Supply>,
@@ -54,33 +64,15 @@ enum Spread {
 pub enum Lot {
     /// Arrivals, in due order.
     Arrivals(Cursor),
-    /// The users of these lanes.
-    Lanes(Box<LaneSet>),
-}
-
-/// From `at` on, the rate of a scenario is `milli` thousandths of an arrival per second, until its load ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Revision {
-    /// Its place in the plan.
-    pub scenario: u32,
-    /// The first due time of the new rate.
-    pub at: RunTime,
-    /// Thousandths of an arrival per second.
-    pub milli: u64,
-}
-
-/// The timetables of a plan, by scenario, under these changes in their order. A change of a scenario that does not
-/// exist or lies behind its end changes nothing.
-pub fn timetables(plan: &Plan, revisions: &[Revision]) -> Result<Vec<Timetable>, ScheduleError> {
-    let timetables = plan.scenarios.iter().map(|scenario| Timetable::of(scenario, plan.seed));
-    let mut timetables = timetables.collect::<Result<Vec<_>, _>>()?;
-    for revision in revisions {
-        let timetable = timetables.get_mut(revision.scenario as usize).filter(|own| revision.at < own.end());
-        if let Some(timetable) = timetable {
-            *timetable = timetable.revised(revision.at, revision.milli)?;
-        }
-    }
-    Ok(timetables)
+    /// The users of some lanes.
+    Users {
+        /// Whose users.
+        lanes: Box<LaneSet>,
+        /// What they are there for.
+        supply: Supply,
+        /// When they begin nothing.
+        pauses: Pauses,
+    },
 }
 
 impl Timetable {
@@ -108,15 +100,26 @@ impl Timetable {
             Arrivals::Even => Spread::Even,
             Arrivals::Poisson => Spread::Poisson(random),
         };
-        Ok(Self { start, schedule: Arc::new(schedule), spread, closed: None })
+        Ok(Self::with(start, schedule, spread))
+    }
+
+    fn with(start: RunTime, schedule: Schedule, spread: Spread) -> Self {
+        let schedule = Arc::new(schedule);
+        Self {
+            start,
+            wanted: Arc::clone(&schedule),
+            schedule,
+            pauses: Pauses::default(),
+            spread,
+            closed: None,
+        }
     }
 
     /// Without its tape a replay has no arrivals.
     fn replayed(load: &ReplayLoad, start: RunTime) -> Result<Self, ScheduleError> {
         let pause = Segment::new(start.since(RunTime::ZERO), 0, 0);
         let Some(tape) = load.tape.tape.clone().filter(|tape| tape.entries() > 0) else {
-            let schedule = Arc::new(Schedule::new([pause])?);
-            return Ok(Self { start, schedule, spread: Spread::Even, closed: None });
+            return Ok(Self::with(start, Schedule::new([pause])?, Spread::Even));
         };
         let milli = match load.pace {
             Pace::Rate(rate) => rate.milli(),
@@ -128,28 +131,17 @@ impl Timetable {
         };
         let schedule = Schedule::new([pause, Segment::new(load.duration(), milli, milli)])?;
         let spread = Spread::Replay(Replay { tape, pace: load.pace, start });
-        Ok(Self { start, schedule: Arc::new(schedule), spread, closed: None })
+        Ok(Self::with(start, schedule, spread))
     }
 
     fn closed(supply: Supply, start: RunTime) -> Result<Self, ScheduleError> {
-        let schedule = Arc::new(Schedule::new([])?);
-        Ok(Self { start, schedule, spread: Spread::Even, closed: Some(supply) })
+        Ok(Self { closed: Some(supply), ..Self::with(start, Schedule::new([])?, Spread::Even) })
     }
 
     /// The users of a closed load.
     #[must_use]
     pub const fn supply(&self) -> Option<&Supply> {
         self.closed.as_ref()
-    }
-
-    /// The same timetable until `at`, and `milli` thousandths of an arrival per second from then on until its end.
-    pub fn revised(&self, at: RunTime, milli: u64) -> Result<Self, ScheduleError> {
-        if self.closed.is_some() {
-            return Ok(self.clone());
-        }
-        let at = at.max(self.start);
-        let hold = Segment::new(self.end().since(at), milli, milli);
-        Ok(Self { schedule: Arc::new(self.schedule.revised(at, [hold])?), ..self.clone() })
     }
 
     /// When the schedule ends: nothing is due after it.
@@ -175,7 +167,10 @@ impl Timetable {
     pub fn lot(&self, lanes: &LaneSet, from: RunTime) -> Lot {
         match &self.closed {
             None => Lot::Arrivals(self.cursor(lanes, from)),
-            Some(_) => Lot::Lanes(Box::new(lanes.clone())),
+            Some(supply) => {
+                let (lanes, supply) = (Box::new(lanes.clone()), supply.clone());
+                Lot::Users { lanes, supply, pauses: self.pauses.clone() }
+            }
         }
     }
 
@@ -204,22 +199,17 @@ impl Timetable {
         match &self.spread {
             Spread::Even => Cursor::Even(Ring::new(schedule, lanes, from)),
             Spread::Poisson(random) => Cursor::Poisson(Streams::new(schedule, random.clone(), lanes, from)),
-            Spread::Replay(replay) => Cursor::Replay(Reel::new(schedule, replay.clone(), lanes, from)),
+            Spread::Replay(replay) => {
+                let pauses = self.pauses.clone();
+                Cursor::Replay(Reel::new(schedule, (replay.clone(), pauses), lanes, from))
+            }
         }
     }
 
     /// Counts the planned arrivals as run time goes by.
     #[must_use]
     pub fn planned(&self) -> Planned {
-        Planned {
-            cursor: self.cursor(&LaneSet::all(), RunTime::ZERO),
-            schedule: Arc::clone(&self.schedule),
-            walked: 0,
-            tries: match &self.closed {
-                Some(Supply::Tries(tries)) => Some((tries.start, tries.count)),
-                _ => None,
-            },
-        }
+        Planned::of(self)
     }
 
     /// A number that two machines only share if they compute the same due times: the self-test before a run.
@@ -365,33 +355,6 @@ impl Streams {
         let Some(Reverse(taken)) = self.next.pop() else { return };
         let next = self.after(taken.due.k + u64::from(LANES), taken.work);
         self.next.extend(next.map(Reverse));
-    }
-}
-
-/// Counts planned arrivals up to a time that only moves forward.
-#[derive(Clone, Debug)]
-pub struct Planned {
-    cursor: Cursor,
-    schedule: Arc<Schedule>,
-    walked: u64,
-    /// When all tries are due, and how many.
-    tries: Option<(RunTime, u64)>,
-}
-
-impl Planned {
-    /// How many arrivals are due before `t`. Times must not go back.
-    pub fn before(&mut self, t: RunTime) -> u64 {
-        if let Some((start, count)) = self.tries {
-            return if t > start { count } else { 0 };
-        }
-        if let Cursor::Even(_) = self.cursor {
-            return self.schedule.count(t);
-        }
-        while self.cursor.peek().is_some_and(|due| due.at < t) {
-            self.cursor.next();
-            self.walked += 1;
-        }
-        self.walked
     }
 }
 

@@ -11,13 +11,15 @@
 //! - A user whose lane is lost begins nothing more; what it has under way ends where it was begun.
 //! - *Tries* are given out in their order to the users of the thread that owned their lanes at the start; they never
 //!   move. What is left when their time is over is skipped.
-//! - Without a lease nobody begins anything; afterwards everybody goes on at the present time.
+//! - Without a lease nobody begins anything; afterwards everybody goes on at the present time. So it is with a pause.
+//! - A changed curve lets users in and out from its time on: who is there and stays goes on as if nothing had happened.
 
 use crate::arrivals::Due;
 use crate::curve::Ranks;
-use crate::lane::{LANES, LaneSet, lane_of};
+use crate::lane::{LaneSet, lane_of};
 use crate::pacer::{Order, SkipReason};
 use crate::random::Random;
+use crate::revision::Pauses;
 use crate::supply::{Pool, Supply};
 use crate::think::Think;
 use crate::time::{NANOS_PER_SECOND, RunTime};
@@ -25,6 +27,11 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+mod handover;
+mod presence;
+
+use presence::Presence;
 
 /// A user with an iteration under way: given out with it, and given back when it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +63,14 @@ pub struct Crowd {
     supply: Supply,
     pool: Pool,
     rests: Rests,
+    pauses: Pauses,
     parts: VecDeque<Part>,
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Who was to begin something in a pause of which nobody knows the end.
+    parked: Vec<Waiting>,
+    /// Who was to begin something while their lanes were nobody's: a share may bring them back.
+    adrift: Vec<Waiting>,
+    presence: Presence,
     last: Option<Turn>,
     quantum: Duration,
     end: RunTime,
@@ -92,6 +105,8 @@ struct Waiting {
     round: u64,
     free: RunTime,
     since: RunTime,
+    /// Whether it waits to be let in, not for the end of its rest.
+    coming: bool,
 }
 
 impl Crowd {
@@ -103,8 +118,12 @@ impl Crowd {
             supply,
             pool: Pool::default(),
             rests,
+            pauses: Pauses::default(),
             parts: VecDeque::new(),
             waiting: BinaryHeap::new(),
+            parked: Vec::new(),
+            adrift: Vec::new(),
+            presence: Presence::default(),
             last: None,
             quantum: Duration::ZERO,
             end,
@@ -136,6 +155,11 @@ impl Crowd {
     pub fn switch(&mut self, from: RunTime, lanes: &LaneSet, end: RunTime) {
         (self.held, self.end, self.stopped) = (RunTime::MAX, end, end < self.supply.end());
         self.take_over(from, lanes);
+    }
+
+    /// The load was changed, from a time on that is not behind the next [`Crowd::switch`].
+    pub fn revise(&mut self, supply: Supply, pauses: Pauses) {
+        (self.supply, self.pauses) = (supply, pauses);
     }
 
     /// Nothing is begun any more; tries that are left are skipped.
@@ -180,6 +204,7 @@ impl Crowd {
             }
             if !self.is_own(&next, next.due.max(now)) {
                 self.waiting.pop();
+                self.adrift.push(next);
                 continue;
             }
             if next.due > now {
@@ -190,12 +215,12 @@ impl Crowd {
                 return Order::Wait(now + FENCED_POLL);
             }
             self.waiting.pop();
-            let active = self.supply.active_from(next.user, now);
+            let open = self.open_from(next.user, now);
             if self.fenced.is_some_and(|until| next.due <= until) {
                 // What was due without a lease is not made up for.
                 self.wait(Waiting { due: now + NANO, free: now + NANO, ..next });
-            } else if active != Some(now) {
-                active.into_iter().for_each(|due| self.wait(Waiting { due, free: due, ..next }));
+            } else if open != Some(now) {
+                self.wait_until(open, Waiting { coming: true, ..next });
             } else if let Some(due) = self.begin(next) {
                 return Order::Fire(due);
             }
@@ -206,6 +231,7 @@ impl Crowd {
     /// An iteration ended at `now`; `more` is the think time of its last step.
     pub fn done(&mut self, turn: Turn, more: Duration, now: RunTime) {
         let Turn { user, round, due, since, .. } = turn;
+        self.presence.ended(user, since);
         let free = now.max(due + MICRO);
         let next = match (self.rests.pacing, &self.rests.think) {
             (Some(pacing), _) => (due + pacing).max(due + MICRO),
@@ -217,7 +243,7 @@ impl Crowd {
         };
         // Rests of steps come on top of a pacing only where they reach beyond its tick.
         let next = if more > Duration::ZERO { next.max(free + more) } else { next };
-        self.wait(Waiting { due: next, user, round: round + 1, free, since });
+        self.wait(Waiting { due: next, user, round: round + 1, free, since, coming: false });
     }
 
     /// Accounts for user time until `now`: tells how many microseconds own users were active in which second. Time
@@ -247,8 +273,9 @@ impl Crowd {
     }
 
     fn begin(&mut self, next: Waiting) -> Option<Due> {
-        let Waiting { due, user, round, free, since } = next;
+        let Waiting { due, user, round, free, since, .. } = next;
         let k = self.pool.take(&self.supply, user, round)?;
+        self.presence.began(user, since);
         self.resolved = self.resolved.max(due + NANO);
         self.last = Some(Turn { user, round, free, due, since });
         Some(Due { at: due, k })
@@ -257,6 +284,28 @@ impl Crowd {
     fn wait(&mut self, next: Waiting) {
         if !self.aborted && next.due < self.end {
             self.waiting.push(Reverse(next));
+        }
+    }
+
+    /// Waits for the time at which it may begin; for ever, if there is none.
+    fn wait_until(&mut self, open: Option<RunTime>, next: Waiting) {
+        match open {
+            Some(RunTime::MAX) => self.parked.push(next),
+            Some(due) => self.wait(Waiting { due, free: due, ..next }),
+            None => {}
+        }
+    }
+
+    /// The first time at `t` or later at which a user may begin something; [`RunTime::MAX`]: when a pause is over of
+    /// which nobody knows the end. `None`: never again.
+    fn open_from(&self, user: u32, t: RunTime) -> Option<RunTime> {
+        let mut t = t;
+        loop {
+            let active = self.supply.active_from(user, t)?;
+            t = self.pauses.after(active);
+            if t == active || t == RunTime::MAX {
+                return Some(t);
+            }
         }
     }
 
@@ -302,43 +351,6 @@ impl Crowd {
         part.is_some_and(|part| {
             part.ranks.lanes().contains(lane) && part.since[usize::from(lane)] == next.since
         })
-    }
-
-    /// From `from` on these lanes are owned: makes the users wait that are new.
-    fn take_over(&mut self, from: RunTime, lanes: &LaneSet) {
-        if matches!(self.supply, Supply::Tries(_)) {
-            // Tries belong to who owned them at the start.
-            if from > self.supply.start() || self.resolved > RunTime::ZERO {
-                return;
-            }
-            (self.pool, self.parts) = (Pool::of(&self.supply, lanes), VecDeque::new());
-            self.waiting.clear();
-        }
-        self.parts.retain(|part| part.from < from);
-        // Who was to come with a part that is no more does not come.
-        self.waiting.retain(|Reverse(waiting)| waiting.since < from);
-        let last = self.parts.back();
-        let since = |lane: u16| match last.filter(|last| last.ranks.lanes().contains(lane)) {
-            Some(last) => last.since[usize::from(lane)],
-            None => from,
-        };
-        let since: Arc<[RunTime]> = (0..LANES).map(since).collect();
-        let gained = last.map_or_else(|| lanes.clone(), |last| lanes.minus(last.ranks.lanes()));
-        self.parts.push_back(Part { from, ranks: Ranks::of(lanes), since });
-        let old = self.parts.iter().rev().position(|part| part.from <= self.counted);
-        let keep = old.map_or(self.parts.len(), |place| place + 1);
-        self.parts.drain(..self.parts.len() - keep);
-        let (base, start) = match from {
-            RunTime::ZERO => (0, RunTime::ZERO),
-            _ => (from.nanos().div_ceil(1000), RunTime::from_nanos(from.nanos().div_ceil(1000) * 1000)),
-        };
-        let mine = |user: &u32| gained.contains(lane_of(u64::from(*user)));
-        for user in (0..self.supply.users()).filter(mine) {
-            if let Some(due) = self.supply.active_from(user, start) {
-                let round = if self.pool.is_empty() { base } else { 0 };
-                self.wait(Waiting { due, user, round, free: due, since: from });
-            }
-        }
     }
 
     fn round_up(&self, t: RunTime) -> RunTime {

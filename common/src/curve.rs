@@ -35,8 +35,10 @@ struct Piece {
     end: u64,
     from: u32,
     to: u32,
-    /// Thousandths of a user per second; `None`: on a line over the whole stretch.
+    /// Thousandths of a user per second; `None`: on a line.
     spawn: Option<u64>,
+    /// How long the line is: a change may have cut the stretch off before its end.
+    line: u64,
 }
 
 /// Some lanes, ready to count the users in them.
@@ -59,11 +61,28 @@ impl Curve {
                 Change::Line => (users, None),
                 Change::Spawn(rate) => (users, Some(rate.milli())),
             };
-            pieces.push(Piece { start: at.nanos(), end: end.nanos(), from, to: swell.users, spawn });
-            (at, users) = (end, swell.users);
+            let (start, end, to) = (at.nanos(), end.nanos(), swell.users);
+            pieces.push(Piece { start, end, from, to, spawn, line: end - start });
+            (at, users) = (at + swell.duration, swell.users);
         }
-        let peak = pieces.iter().map(|piece| piece.from.max(piece.to)).max().unwrap_or(0);
-        Self { pieces, start, end: at, peak }
+        Self { peak: peak(&pieces), pieces, start, end: at }
+    }
+
+    /// The same curve until `at`, and from then on it goes to `users`, by so many thousandths of a user per second or
+    /// at once, and stays there until its end. Who changes it before its start finds nobody there.
+    #[must_use]
+    pub fn revised(&self, at: RunTime, users: u32, spawn: Option<u64>) -> Self {
+        if at >= self.end {
+            return self.clone();
+        }
+        let before = if at <= self.start { 0 } else { self.users(at) };
+        let (start, end) = (at.max(self.start).nanos(), self.end.nanos());
+        let mut pieces = self.pieces.clone();
+        pieces.retain(|piece| piece.start < start);
+        pieces.last_mut().into_iter().for_each(|last| last.end = start);
+        let from = if spawn.is_some() { before } else { users };
+        pieces.push(Piece { start, end, from, to: users, spawn, line: end - start });
+        Self { peak: peak(&pieces), pieces, ..*self }
     }
 
     /// When it begins.
@@ -123,7 +142,7 @@ impl Piece {
     fn change_at(&self, i: u64) -> u64 {
         let at = match self.spawn {
             None => {
-                let length = u128::from(self.end - self.start);
+                let length = u128::from(self.line);
                 ((2 * u128::from(i) + 1) * length).div_ceil(2 * u128::from(self.changes()))
             }
             Some(milli) => (u128::from(i) * MILLI_NS).div_ceil(u128::from(milli.max(1))),
@@ -139,7 +158,7 @@ impl Piece {
         }
         let changed = match self.spawn {
             None => {
-                let length = u128::from(self.end - self.start);
+                let length = u128::from(self.line);
                 (2 * n * tau + length) / (2 * length)
             }
             Some(milli) => tau * u128::from(milli) / MILLI_NS + 1,
@@ -181,6 +200,10 @@ impl Piece {
         }
         time
     }
+}
+
+fn peak(pieces: &[Piece]) -> u32 {
+    pieces.iter().map(|piece| piece.from.max(piece.to)).max().unwrap_or(0)
 }
 
 impl Ranks {

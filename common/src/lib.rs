@@ -24,6 +24,7 @@ pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;
 pub mod script;
+pub mod revision;
 pub mod schedule;
 pub mod curve;
 pub mod supply;

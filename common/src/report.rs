@@ -37,6 +37,12 @@
 //! | `faults[].text` | | what happened |
 //! | `faults[].missing` | arrivals | planned and not started, whatever the reason, in the rows of `timeline` that it touches, up to a stop |
 //! | `faults[].unknown` | arrivals | of its agent; told once, at the last fault that took the agent away |
+//! | `changes[].at_s` | s | from when on the load was another because the operator changed it, to the same arrival on all agents; empty without changes |
+//! | `changes[].kind` | | `rate`, `users`, `pause`, `resume` |
+//! | `changes[].scenario` | | whose load; `null`: all. Nothing is begun or asked for in a pause, and nothing of it is made up for |
+//! | `changes[].rate` | per s | the new rate |
+//! | `changes[].users`, `.spawn` | users, per s | the new number of users, and how fast they came or went; `null`: at once |
+//! | `changes[].text` | | the same in words |
 //! | `shortfalls[].agent` | | an agent that started less than it owned |
 //! | `shortfalls[].t_s`, `.width_s` | s | when: by due time |
 //! | `shortfalls[].planned`, `.started` | arrivals | that it owned then, and how many of them it started |
@@ -103,6 +109,7 @@ use crate::ledger::Entry;
 use crate::measured::Measured;
 use crate::plan::Plan;
 use crate::pulse::Pulse;
+use crate::revision::Revision;
 use crate::run::Ending;
 use crate::series::series_of;
 use crate::time::RunTime;
@@ -113,6 +120,7 @@ use std::time::Duration;
 
 mod agents;
 mod books;
+mod change;
 mod delivery;
 mod fault;
 mod heat;
@@ -133,6 +141,7 @@ mod verdict;
 use books::Books;
 
 pub use agents::{AgentEvidence, AgentRow};
+pub use change::{ChangeKind, ChangeRow};
 pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use heat::{Heat, HeatRow};
 pub use limits::{ThresholdRow, Unit};
@@ -174,6 +183,8 @@ pub struct Evidence<'a> {
     pub agents: &'a [AgentEvidence],
     /// What went wrong with the fleet, in the order of time.
     pub faults: &'a [FaultEvidence],
+    /// What the operator changed of the load, in the order of time.
+    pub revisions: &'a [Revision],
     /// How the run ended.
     pub ending: Ending,
     /// What one should know besides.
@@ -199,6 +210,9 @@ pub struct Report {
     /// What went wrong with the fleet, and what it cost.
     #[serde(default)]
     pub faults: Vec<FaultRow>,
+    /// What the operator changed of the load.
+    #[serde(default)]
+    pub changes: Vec<ChangeRow>,
     /// When which agent started less than it owned.
     #[serde(default)]
     pub shortfalls: Vec<ShortfallRow>,
@@ -290,6 +304,7 @@ impl Report {
             ledger: books.by_name(plan),
             imbalances: books.imbalances(plan),
             faults,
+            changes: change::rows(&evidence),
             shortfalls: shortfall::rows(&evidence),
             loads: load::rows(&evidence),
             phases: phase::rows(&evidence),

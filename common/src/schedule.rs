@@ -78,6 +78,8 @@ struct Piece {
     start_ns: u64,
     start_work: Work,
     segment: Segment,
+    /// How much of the segment is over when it begins to hold, in nanoseconds.
+    over_ns: u64,
 }
 
 impl Schedule {
@@ -98,34 +100,63 @@ impl Schedule {
         if let Some(pause) = at.nanos().checked_sub(self.end.nanos()).filter(|pause| *pause > 0) {
             kept = kept.with([Segment { duration_ns: pause, from_milli: 0, to_milli: 0 }])?;
         }
-        let pieces = kept.pieces.partition_point(|piece| piece.start_ns < at.nanos());
-        kept.pieces.truncate(pieces);
-        kept.firsts.truncate(pieces);
-        let reached =
-            |piece: &Piece| piece.start_work + piece.segment.work_until(at.nanos() - piece.start_ns);
-        kept.work = kept.pieces.last().map_or(0, reached);
-        (kept.end, kept.total) = (at, self.count(at));
+        kept.cut(at);
         kept.with(segments)
+    }
+
+    /// The same schedule until `at`, and what `other` says from then on; fractions are kept as in [`Self::revised`].
+    pub fn joined(&self, at: RunTime, other: &Self) -> Result<Self, ScheduleError> {
+        let pause = at.nanos().saturating_sub(self.end.nanos());
+        let mut kept = self.clone().with([Segment { duration_ns: pause, from_milli: 0, to_milli: 0 }])?;
+        kept.cut(at);
+        let first = other.pieces.partition_point(|piece| piece.start_ns <= at.nanos()).saturating_sub(1);
+        for (place, piece) in other.pieces.iter().enumerate().skip(first) {
+            let end = other.pieces.get(place + 1).map_or(other.end.nanos(), |next| next.start_ns);
+            if end > kept.end.nanos() {
+                let over_ns = piece.over_ns + (kept.end.nanos() - piece.start_ns);
+                kept.push(piece.segment, over_ns, end - kept.end.nanos())?;
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Forgets what is due at `at` or later, which must not lie behind the end.
+    fn cut(&mut self, at: RunTime) {
+        let total = self.count(at);
+        let pieces = self.pieces.partition_point(|piece| piece.start_ns < at.nanos());
+        self.pieces.truncate(pieces);
+        self.firsts.truncate(pieces);
+        let reached = |piece: &Piece| piece.start_work + piece.work_until(at.nanos() - piece.start_ns);
+        self.work = self.pieces.last().map_or(0, reached);
+        (self.end, self.total) = (at, total);
     }
 
     /// These segments behind what there is.
     fn with(mut self, segments: impl IntoIterator<Item = Segment>) -> Result<Self, ScheduleError> {
-        let arrivals = |work: Work| u64::try_from(work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong);
         for (number, segment) in segments.into_iter().enumerate() {
             segment.check(number)?;
-            if segment.duration_ns == 0 {
-                continue;
+            if segment.duration_ns > 0 {
+                self.push(segment, 0, segment.duration_ns)?;
             }
-            self.firsts.push(self.total);
-            self.pieces.push(Piece { start_ns: self.end.nanos(), start_work: self.work, segment });
-            self.work += segment.work();
-            let end = self.end.nanos().checked_add(segment.duration_ns);
-            self.end =
-                RunTime::from_nanos(end.filter(|end| *end <= DURATION_NS_MAX).ok_or(ScheduleError::TooLong)?);
-            // Rounding may have brought an arrival in front of the work that it needs.
-            self.total = self.total.max(arrivals(self.work)?);
         }
         Ok(self)
+    }
+
+    /// The part of a segment that begins after `over_ns` and lasts `length_ns`, behind what there is.
+    fn push(&mut self, segment: Segment, over_ns: u64, length_ns: u64) -> Result<(), ScheduleError> {
+        let piece = Piece { start_ns: self.end.nanos(), start_work: self.work, segment, over_ns };
+        self.firsts.push(self.total);
+        self.pieces.push(piece);
+        self.work += piece.work_until(length_ns);
+        let end = self.end.nanos().checked_add(length_ns);
+        let end = end.filter(|end| *end <= DURATION_NS_MAX).ok_or(ScheduleError::TooLong)?;
+        self.end = RunTime::from_nanos(end);
+        // Rounding may have brought an arrival in front of the work that it needs, but never into a pause.
+        if !segment.is_pause() {
+            let arrivals = u64::try_from(self.work.div_ceil(ARRIVAL)).map_err(|_| ScheduleError::TooLong)?;
+            self.total = self.total.max(arrivals);
+        }
+        Ok(())
     }
 
     /// When arrival `k` is due; `None` when the schedule ends before.
@@ -166,7 +197,7 @@ impl Schedule {
         if piece.segment.is_pause() {
             return *first;
         }
-        let reached = (piece.start_work + piece.segment.work_until(last - piece.start_ns)) / ARRIVAL + 1;
+        let reached = (piece.start_work + piece.work_until(last - piece.start_ns)) / ARRIVAL + 1;
         u64::try_from(reached).map_or(self.total, |reached| reached.max(*first).min(self.total))
     }
 
@@ -188,8 +219,8 @@ impl Schedule {
         let after = self.pieces.partition_point(|piece| piece.start_ns <= t.nanos());
         let Some(piece) = after.checked_sub(1).and_then(|at| self.pieces.get(at)) else { return 0.0 };
         let Segment { duration_ns, from_milli, to_milli } = piece.segment;
-        let part = (t.nanos() - piece.start_ns) as f64 / duration_ns as f64;
-        if part >= 1.0 {
+        let part = (t.nanos() - piece.start_ns + piece.over_ns) as f64 / duration_ns as f64;
+        if t >= self.end {
             return 0.0;
         }
         (from_milli as f64 + (to_milli as f64 - from_milli as f64) * part) / 1000.0
@@ -199,7 +230,14 @@ impl Schedule {
 impl Piece {
     /// When the work since the start of the schedule reaches `work`, which must not lie behind this piece.
     fn time_at(&self, work: Work) -> RunTime {
-        RunTime::from_nanos(self.start_ns + self.segment.time_at(work.saturating_sub(self.start_work)))
+        let before = self.segment.work_until(self.over_ns);
+        let tau = self.segment.time_at(work.saturating_sub(self.start_work) + before);
+        RunTime::from_nanos(self.start_ns + tau.saturating_sub(self.over_ns))
+    }
+
+    /// The whole half-units of work done in its first `tau` nanoseconds.
+    fn work_until(&self, tau: u64) -> Work {
+        self.segment.work_until(self.over_ns + tau) - self.segment.work_until(self.over_ns)
     }
 }
 
@@ -227,11 +265,6 @@ impl Segment {
 
     const fn is_pause(&self) -> bool {
         self.from_milli == 0 && self.to_milli == 0
-    }
-
-    /// The work of the whole segment.
-    fn work(&self) -> Work {
-        u128::from(self.from_milli + self.to_milli) * u128::from(self.duration_ns)
     }
 
     /// The whole half-units of work done in the first `tau` nanoseconds.

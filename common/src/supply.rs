@@ -149,3 +149,5 @@ impl Pool {
 /// The bits of an arrival's number that say which user it is; a multiple of the lanes' number, so that the number lies in
 /// the user's lane.
 const USER_BITS: u32 = 20;
+/// More users are in no load: their numbers would not fit.
+pub const USERS_MAX: u32 = 1 << USER_BITS;

@@ -1,6 +1,7 @@
-//! The operator's side door: status, stop and rate of the run that is on, over gRPC on loopback.
+//! The operator's side door: status, stop, rate, users and pauses of the run that is on, over gRPC on loopback.
 
 use crate::coordinator::Steer;
+use common::time::RunTime;
 use proto::v1;
 use proto::v1::admin_service_server::{AdminService, AdminServiceServer};
 use tokio::net::TcpListener;
@@ -52,7 +53,30 @@ impl AdminService for Admin {
             return Err(Status::invalid_argument("the rate is above 10,000,000/s"));
         }
         let revised = self.ask(|reply| Steer::Rate { scenario, milli, reply }).await?;
-        let reply = |at: common::time::RunTime| Response::new(v1::SetRateReply { at: at.nanos() });
+        let reply = |at: RunTime| Response::new(v1::SetRateReply { at: at.nanos() });
         revised.map(reply).map_err(Status::failed_precondition)
+    }
+
+    async fn set_users(
+        &self,
+        request: Request<v1::SetUsersRequest>,
+    ) -> Result<Response<v1::SetUsersReply>, Status> {
+        let v1::SetUsersRequest { scenario, users, spawn_milli } = request.into_inner();
+        let spawn_milli = Some(spawn_milli).filter(|milli| *milli > 0);
+        let changed = self.ask(|reply| Steer::Users { scenario, users, spawn_milli, reply }).await?;
+        let reply = |at: RunTime| Response::new(v1::SetUsersReply { at: at.nanos() });
+        changed.map(reply).map_err(Status::failed_precondition)
+    }
+
+    async fn pause(&self, _: Request<v1::PauseRequest>) -> Result<Response<v1::PauseReply>, Status> {
+        let paused = self.ask(Steer::Pause).await?;
+        let reply = |at: RunTime| Response::new(v1::PauseReply { at: at.nanos() });
+        paused.map(reply).map_err(Status::failed_precondition)
+    }
+
+    async fn resume(&self, _: Request<v1::ResumeRequest>) -> Result<Response<v1::ResumeReply>, Status> {
+        let resumed = self.ask(Steer::Resume).await?;
+        let reply = |at: RunTime| Response::new(v1::ResumeReply { at: at.nanos() });
+        resumed.map(reply).map_err(Status::failed_precondition)
     }
 }

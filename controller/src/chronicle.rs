@@ -2,7 +2,7 @@
 //! a report can be made again.
 
 use crate::journal::SavedEvent;
-use common::arrivals::Revision;
+use common::arrivals::{Revision, Shift};
 use common::lane::LaneSet;
 use common::owners::Owned;
 use common::run::SessionId;
@@ -57,6 +57,27 @@ pub enum Happened {
         from_ns: u64,
         /// Thousandths of an arrival per second.
         rate_milli: u64,
+    },
+    /// The users of a scenario were changed.
+    Peopled {
+        /// The scenario's place in the plan.
+        scenario: u32,
+        /// From when on.
+        from_ns: u64,
+        /// How many.
+        users: u32,
+        /// Thousandths of a user per second; `None`: all at once.
+        spawn_milli: Option<u64>,
+    },
+    /// The run was paused.
+    Paused {
+        /// From when on.
+        from_ns: u64,
+    },
+    /// A pause was ended.
+    Unpaused {
+        /// From when on.
+        from_ns: u64,
     },
     /// The load was stopped: nothing due from here on is meant to be fired.
     Stopped {
@@ -138,6 +159,9 @@ impl Happened {
             Self::Started { .. } => "started",
             Self::Owned { .. } => "owned",
             Self::Revised { .. } => "revised",
+            Self::Peopled { .. } => "peopled",
+            Self::Paused { .. } => "paused",
+            Self::Unpaused { .. } => "unpaused",
             Self::Stopped { .. } => "stopped",
             Self::Expired { .. } => "expired",
             Self::Returned { .. } => "returned",
@@ -189,11 +213,34 @@ impl Happened {
         })
     }
 
-    /// The change of the schedule, if it is one.
+    /// A change of the load.
+    #[must_use]
+    pub const fn revised(revision: &Revision) -> Self {
+        let Revision { scenario, at, shift } = *revision;
+        let from_ns = at.nanos();
+        match shift {
+            Shift::Rate { milli } => Self::Revised { scenario, from_ns, rate_milli: milli },
+            Shift::Users { users, spawn_milli } => Self::Peopled { scenario, from_ns, users, spawn_milli },
+            Shift::Pause => Self::Paused { from_ns },
+            Shift::Resume => Self::Unpaused { from_ns },
+        }
+    }
+
+    /// The change of the load, if it is one.
     #[must_use]
     pub const fn as_revision(&self) -> Option<Revision> {
-        let Self::Revised { scenario, from_ns, rate_milli } = self else { return None };
-        Some(Revision { scenario: *scenario, at: RunTime::from_nanos(*from_ns), milli: *rate_milli })
+        let (scenario, from_ns, shift) = match *self {
+            Self::Revised { scenario, from_ns, rate_milli } => {
+                (scenario, from_ns, Shift::Rate { milli: rate_milli })
+            }
+            Self::Peopled { scenario, from_ns, users, spawn_milli } => {
+                (scenario, from_ns, Shift::Users { users, spawn_milli })
+            }
+            Self::Paused { from_ns } => (0, from_ns, Shift::Pause),
+            Self::Unpaused { from_ns } => (0, from_ns, Shift::Resume),
+            _ => return None,
+        };
+        Some(Revision { scenario, at: RunTime::from_nanos(from_ns), shift })
     }
 }
 
@@ -211,6 +258,15 @@ mod tests {
         assert_eq!((read.kind(), read.as_owned()), ("owned", Some(owned)));
         assert_eq!(read, happened);
         assert!(saved.body.contains("\"kind\":\"owned\""), "{}", saved.body);
+        let users = Shift::Users { users: 3, spawn_milli: Some(500) };
+        for (scenario, shift) in
+            [(2, Shift::Rate { milli: 9 }), (1, users), (0, Shift::Pause), (0, Shift::Resume)]
+        {
+            let revision = Revision { scenario, at: RunTime::from_nanos(8), shift };
+            let body = Happened::revised(&revision).body();
+            let read = Happened::read(&SavedEvent { body, ..saved.clone() }).unwrap();
+            assert_eq!(read.as_revision(), Some(revision));
+        }
         let broken = SavedEvent { body: "{}".into(), ..saved };
         assert!(Happened::read(&broken).unwrap_err().contains("cannot be read"));
     }

@@ -71,6 +71,28 @@ enum Command {
         #[command(flatten)]
         operator: Operator,
     },
+    /// Change the users of a scenario while its load is on.
+    Users {
+        /// The scenario's name.
+        scenario: String,
+        /// How many users there are until the end of its load.
+        users: u32,
+        /// How fast they come or go, for example 10/s; without it all at once.
+        #[arg(long, value_name = "RATE")]
+        spawn: Option<Rate>,
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// Begin nothing more in any scenario, until `resume`: what is under way ends, and time goes on.
+    Pause {
+        #[command(flatten)]
+        operator: Operator,
+    },
+    /// Go on with what is asked for at that time; what a pause kept back is not made up for.
+    Resume {
+        #[command(flatten)]
+        operator: Operator,
+    },
     /// Print a fresh token for --token-file.
     Token,
     /// Ask whether a controller is alive; exit code 0 if it is.
@@ -100,6 +122,11 @@ impl Cli {
             Command::Rate { scenario, rate, operator } => {
                 said(steering::rate(operator.admin, scenario, rate).await)
             }
+            Command::Users { scenario, users, spawn, operator } => {
+                said(steering::users(operator.admin, scenario, users, spawn).await)
+            }
+            Command::Pause { operator } => said(steering::pause(operator.admin).await),
+            Command::Resume { operator } => said(steering::resume(operator.admin).await),
             Command::Token => {
                 let fresh = || uuid::Uuid::new_v4().simple().to_string();
                 print(&format!("{}{}\n", fresh(), fresh()));

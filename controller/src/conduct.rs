@@ -118,6 +118,7 @@ pub fn account_until(
         stopped,
         agents: &closed.agents,
         faults: books.faults(),
+        revisions: books.revisions(),
         ending,
         warnings: vec![],
     });

@@ -24,10 +24,11 @@ mod agents;
 mod orders;
 mod restore;
 mod steer;
+mod steerable;
 
 use post::Post;
 pub use restore::{planned, restore};
-pub use steer::Steer;
+pub use steer::{Reply, Steer};
 
 /// The text of a plan and what it means.
 #[derive(Clone, Debug)]

@@ -1,10 +1,12 @@
-//! `controller status|stop|rate`: steering a controller that runs.
+//! `controller status|stop|rate|users|pause|resume`: steering a controller that runs.
 
 use crate::exit::{Exit, Failure};
 use common::human;
 use common::rate::Rate;
 use proto::v1::admin_service_client::AdminServiceClient;
-use proto::v1::{SetRateRequest, StatusReply, StatusRequest, StopRunRequest};
+use proto::v1::{
+    PauseRequest, ResumeRequest, SetRateRequest, SetUsersRequest, StatusReply, StatusRequest, StopRunRequest,
+};
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -34,6 +36,43 @@ pub async fn rate(address: SocketAddr, scenario: String, rate: Rate) -> Result<S
     Ok(format!("{scenario}: {rate} from {at} of the run on, on all agents at the same arrival\n"))
 }
 
+/// Changes the users of a scenario until the end of its load.
+pub async fn users(
+    address: SocketAddr,
+    scenario: String,
+    users: u32,
+    spawn: Option<Rate>,
+) -> Result<String, Failure> {
+    if spawn == Some(Rate::ZERO) {
+        return Err(Failure::usage(
+            "nobody is spawned at 0/s: write a rate above zero, for example --spawn 10/s",
+        ));
+    }
+    let mut client = connect(address).await?;
+    let spawn_milli = spawn.map_or(0, Rate::milli);
+    let request = SetUsersRequest { scenario: scenario.clone(), users, spawn_milli };
+    let reply = within(address, client.set_users(request)).await?;
+    let pace = spawn.map_or_else(|| "at once".to_owned(), |spawn| format!("at {spawn}"));
+    let (users, at) = (human::count(users.into()), human::length(reply.at as f64 / 1e9));
+    Ok(format!("{scenario}: to {users} users {pace}, from {at} of the run on\n"))
+}
+
+/// Begins nothing more until it is resumed.
+pub async fn pause(address: SocketAddr) -> Result<String, Failure> {
+    let mut client = connect(address).await?;
+    let reply = within(address, client.pause(PauseRequest {})).await?;
+    let at = human::length(reply.at as f64 / 1e9);
+    Ok(format!("paused from {at} of the run on: what is under way ends, and time goes on\n"))
+}
+
+/// Goes on with what is asked for at that time.
+pub async fn resume(address: SocketAddr) -> Result<String, Failure> {
+    let mut client = connect(address).await?;
+    let reply = within(address, client.resume(ResumeRequest {})).await?;
+    let at = human::length(reply.at as f64 / 1e9);
+    Ok(format!("going on from {at} of the run on; what the pause kept back is not made up for\n"))
+}
+
 fn text(reply: &StatusReply) -> String {
     let seconds = |nanos: u64| human::length((nanos as f64 / 1e9).floor());
     let mut text = format!("{} ({}): {}", reply.plan, reply.run_id, reply.state);
@@ -41,12 +80,15 @@ fn text(reply: &StatusReply) -> String {
         // Writing into a string cannot fail.
         write!(text, ", {} of {}", seconds(reply.run_time), seconds(reply.load_end)).unwrap_or_default();
     }
-    text.push('\n');
+    text.push_str(if reply.paused { ", paused\n" } else { "\n" });
     if !reply.waiting_for.is_empty() && reply.state != "running" {
         writeln!(text, "waiting for {}", reply.waiting_for.join(", ")).unwrap_or_default();
     }
     for scenario in &reply.scenarios {
-        let rate = human::rate(scenario.rate_milli as f64 / 1000.0);
+        let rate = match scenario.users {
+            Some(users) => format!("{} users", human::count(users.into())),
+            None => human::rate(scenario.rate_milli as f64 / 1000.0),
+        };
         let (started, finished) = (human::count(scenario.started), human::count(scenario.finished));
         writeln!(text, "scenario {:<20} {rate:>12}  started {started}, finished {finished}", scenario.name)
             .unwrap_or_default();

@@ -31,6 +31,7 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     ledger(&mut page, report);
     agents(&mut page, &report.agents);
     faults::section(&mut page, &report.faults);
+    faults::changes(&mut page, &report.changes);
     thresholds(&mut page, &report.thresholds);
     extras::samples(&mut page, &report.samples);
     extras::rows(&mut page, report.rows.as_ref());

@@ -107,6 +107,7 @@ impl Books {
             stopped: None,
             agents: &["even", "odd"].into_iter().zip(&self.inboxes).map(evidence).collect::<Vec<_>>(),
             faults: &[],
+            revisions: &[],
             ending: Ending::Completed,
             warnings: vec![],
         });

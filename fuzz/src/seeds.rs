@@ -3,7 +3,7 @@
 use crate::delta::{PLAN, PLAN_TEXT};
 use crate::frames;
 use crate::histogram::HEADER;
-use common::arrivals::Revision;
+use common::arrivals::{Revision, Shift};
 use common::delta::Outbox;
 use common::histogram::Histogram;
 use common::lane::LaneSet;
@@ -239,8 +239,17 @@ fn lives() -> Vec<Vec<u8>> {
 fn orders() -> Vec<ControllerMessage> {
     let share = |epoch, from| {
         let share = Share { epoch, from: RunTime::from_nanos(from), lanes: LaneSet::all() };
-        let revisions =
-            [0, 1].map(|scenario| Revision { scenario, at: RunTime::from_nanos(3 << 30), milli: 7_000 });
+        let shifts = [
+            Shift::Rate { milli: 7_000 },
+            Shift::Users { users: 9, spawn_milli: Some(2_000) },
+            Shift::Pause,
+            Shift::Resume,
+        ];
+        let revisions = (0..).zip(shifts).map(|(n, shift)| {
+            let at = RunTime::from_nanos((3 + u64::from(n)) << 30);
+            Revision { scenario: n % 2, at, shift }
+        });
+        let revisions: Vec<_> = revisions.collect();
         Some(share_to_wire(&share, &revisions))
     };
     let ack = v1::DeltaAck { last_applied_seq: 1, ..v1::DeltaAck::default() };

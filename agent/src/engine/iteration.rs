@@ -233,13 +233,13 @@ impl Iterations {
         Some((at, key, self.open.get(key.0)?))
     }
 
-    /// Ends those of a scenario that rest; returns how many.
-    pub(super) fn abandon(&mut self, scenario: usize) -> usize {
+    /// Ends those of a scenario that rest, and returns them.
+    pub(super) fn abandon(&mut self, scenario: usize) -> Vec<Iteration> {
         let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.resting)
             .into_iter()
             .partition(|Reverse((_, key))| self.open.get(key.0).is_some_and(|one| one.scenario == scenario));
         self.resting = others.into();
-        own.into_iter().filter_map(|Reverse((_, key))| self.end(key)).count()
+        own.into_iter().filter_map(|Reverse((_, key))| self.end(key)).collect()
     }
 }
 

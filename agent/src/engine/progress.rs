@@ -2,6 +2,7 @@
 
 use crate::engine::ended::{Ended, Job};
 use crate::engine::iteration::{Follows, Iteration, Key};
+use crate::engine::visitors::Owner;
 use crate::engine::worker::{FENCED_POLL, Next, PIECE, Worker};
 use common::arrivals::Due;
 use common::outcome::Outcome;
@@ -31,19 +32,30 @@ impl Worker {
         }
     }
 
+    /// An iteration is given up, and with it its user: the load is over.
+    fn end_of_stay(&self, owner: Owner) {
+        if self.visits[owner.scenario] || self.plan.scenarios[owner.scenario].load.is_closed() {
+            self.farewell(owner);
+        }
+    }
+
     /// A request is given up because the run ends.
     pub(super) fn abandon(&self, job: &Job) {
         if let Some(key) = job.iteration {
             self.iterations.borrow_mut().end(key);
         }
-        self.end_of_visit(job);
+        self.end_of_stay(self.owner(job));
         self.forget(job.scenario);
     }
 
     /// Gives up the iterations of a scenario that wait for their next step.
     pub(super) fn abandon_resting(&self, scenario: usize) {
         let resting = self.iterations.borrow_mut().abandon(scenario);
-        (0..resting).for_each(|_| self.forget(scenario));
+        for Iteration { due, turn, .. } in resting {
+            let number = turn.map_or(due.k, |turn| turn.user.into());
+            self.end_of_stay(Owner { scenario, number });
+            self.forget(scenario);
+        }
     }
 
     fn forget(&self, scenario: usize) {
@@ -72,7 +84,11 @@ impl Worker {
                 }
                 self.leave(scenario, ended.done);
                 if let Some(turn) = over.and_then(|over| over.turn) {
-                    let next = self.streams[scenario].rest(turn, think, ended.done);
+                    let stream = &self.streams[scenario];
+                    let next = stream.rest(turn, think, ended.done);
+                    if stream.goes(turn.user, ended.done) {
+                        self.farewell(Owner { scenario, number: turn.user.into() });
+                    }
                     self.look_at_users(scenario, next, ended.done);
                 }
             }

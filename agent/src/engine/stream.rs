@@ -75,6 +75,18 @@ impl Stream {
         crowd.borrow().next_due()
     }
 
+    /// Whether the user whose iteration ended goes with it.
+    pub fn goes(&self, user: u32, now: RunTime) -> bool {
+        if let Source::Crowd(crowd) = &self.source { crowd.borrow_mut().goes(user, now) } else { false }
+    }
+
+    /// Users that rest and have left since the last time: see [`Crowd::leavers`].
+    pub fn leavers(&self, now: RunTime, tell: impl FnMut(u32)) {
+        if let Source::Crowd(crowd) = &self.source {
+            crowd.borrow_mut().leavers(now, tell);
+        }
+    }
+
     /// Accounts for user time: see [`Crowd::account`].
     pub fn account(&self, now: RunTime, lease: bool, tell: impl FnMut(u64, u64)) {
         if let Source::Crowd(crowd) = &self.source {
@@ -147,7 +159,11 @@ impl Stream {
     pub fn switch(&self, from: RunTime, lot: Lot, end: RunTime) {
         match (&self.source, lot) {
             (Source::Pacer(pacer), Lot::Arrivals(cursor)) => pacer.borrow_mut().switch(from, cursor, end),
-            (Source::Crowd(crowd), Lot::Lanes(lanes)) => crowd.borrow_mut().switch(from, &lanes, end),
+            (Source::Crowd(crowd), Lot::Users { lanes, supply, pauses }) => {
+                let mut crowd = crowd.borrow_mut();
+                crowd.revise(supply, pauses);
+                crowd.switch(from, &lanes, end);
+            }
             // Both come from the same timetable, which has one kind of load.
             _ => {}
         }

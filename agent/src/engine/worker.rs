@@ -13,7 +13,7 @@ use crate::engine::judge::{Look, Shelf};
 use crate::engine::lean::Lean;
 use crate::engine::recorder::Recorder;
 use crate::engine::stream::{Stream, slots};
-use crate::engine::visitors::{Visitors, visits};
+use crate::engine::visitors::{Owner, Visitors, visits};
 use crate::engine::{Part, Setup, Snapshot};
 use crate::lease::Lease;
 use common::arrivals::Due;
@@ -276,6 +276,7 @@ impl Worker {
             if stream.in_flight() > 0 && now >= stream.give_up() {
                 self.abandon_all(scenario);
             }
+            stream.leavers(now, |user| self.farewell(Owner { scenario, number: user.into() }));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::evidence::store::Kind;
-use common::arrivals::Revision;
+use common::arrivals::{Revision, Shift};
 use made_up::{Made, SECOND, ZERO_NS};
 
 mod made_up;
@@ -239,7 +239,7 @@ fn a_changed_schedule_is_the_one_that_counts() {
     // Half the rate from 3 s on: the last 50 arrivals of the plan are in no plan any more.
     let finding = verdict("planned", |made| {
         let at = made_up::time(3 * SECOND);
-        made.event(0, Kind::Revised(Revision { scenario: 0, at, milli: 50_000 }));
+        made.event(0, Kind::Revised(Revision { scenario: 0, at, shift: Shift::Rate { milli: 50_000 } }));
     });
     assert_eq!(finding.wrong, 50, "{finding}");
 }

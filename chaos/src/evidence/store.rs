@@ -1,7 +1,7 @@
 //! The controller's store, read from outside: `stampede.db`, an SQLite file.
 
 use super::EvidenceError;
-use common::arrivals::Revision;
+use common::arrivals::{Revision, Shift};
 use common::lane::LaneSet;
 use common::time::RunTime;
 use proto::v1;
@@ -216,7 +216,8 @@ impl Kind {
             "started" => Self::Started { zero_at_ns: json::<ZeroBody>(kind, body)?.zero_at_ns },
             "revised" => {
                 let RevisedBody { scenario, from_ns, rate_milli } = json(kind, body)?;
-                Self::Revised(Revision { scenario, at: RunTime::from_nanos(from_ns), milli: rate_milli })
+                let shift = Shift::Rate { milli: rate_milli };
+                Self::Revised(Revision { scenario, at: RunTime::from_nanos(from_ns), shift })
             }
             "stopped" => Self::Stopped(RunTime::from_nanos(json::<FromBody>(kind, body)?.from_ns)),
             "expired" => {
@@ -301,7 +302,11 @@ mod tests {
             Kind::Owned(Box::new(Owned { session: Some(session), from, to: RunTime::MAX, lanes: own }));
         let expired = Kind::Expired { session: 4, from: RunTime::from_nanos(8) };
         let kinds: Vec<Kind> = stored.events.into_iter().map(|event| event.kind).collect();
-        let revised = Kind::Revised(Revision { scenario: 1, at: RunTime::from_nanos(9), milli: 1500 });
+        let revised = Kind::Revised(Revision {
+            scenario: 1,
+            at: RunTime::from_nanos(9),
+            shift: Shift::Rate { milli: 1500 },
+        });
         let broken = Kind::Broken(4, "a hole".into());
         assert_eq!(kinds, [owned, Kind::Finished(3), expired, revised, broken, Kind::Other("fault".into())]);
         assert_eq!(stored.deltas[&session].iter().map(|delta| delta.seq).collect::<Vec<_>>(), [1, 2]);

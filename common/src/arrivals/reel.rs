@@ -7,6 +7,7 @@
 use super::Due;
 use crate::lane::{LANES, LaneSet};
 use crate::plan::Pace;
+use crate::revision::Pauses;
 use crate::schedule::Schedule;
 use crate::tape::{MARKS_AT_ONCE, Mark, Tape};
 use crate::time::RunTime;
@@ -43,6 +44,8 @@ impl Replay {
 pub struct Reel {
     schedule: Arc<Schedule>,
     replay: Replay,
+    /// Of what keeps its own distances nothing is sent in them; rates are zero there anyway.
+    pauses: Pauses,
     next: BinaryHeap<Reverse<(Due, usize)>>,
     lanes: Vec<Lane>,
 }
@@ -59,11 +62,16 @@ struct Lane {
 }
 
 impl Reel {
-    pub(super) fn new(schedule: Arc<Schedule>, replay: Replay, lanes: &LaneSet, from: RunTime) -> Self {
+    pub(super) fn new(
+        schedule: Arc<Schedule>,
+        (replay, pauses): (Replay, Pauses),
+        lanes: &LaneSet,
+        from: RunTime,
+    ) -> Self {
         let own = lanes.iter().filter(|lane| replay.tape.in_lane(*lane) > 0);
         let own = own.map(|lane| Lane { lane, place: 0, marks: vec![], from: 0 });
         let lanes = own.collect();
-        let mut reel = Self { schedule, replay, next: BinaryHeap::new(), lanes };
+        let mut reel = Self { schedule, replay, pauses, next: BinaryHeap::new(), lanes };
         for number in 0..reel.lanes.len() {
             if from > RunTime::ZERO {
                 reel.lanes[number].place = reel.first(number, from);
@@ -86,7 +94,17 @@ impl Reel {
     /// Puts the next arrival of a lane among the others. A lane whose tape cannot be read ends there; the tape was
     /// checked against its hash when it came.
     fn load(&mut self, number: usize) {
-        let Some(at) = self.due(number) else { return };
+        let Some(mut at) = self.due(number) else { return };
+        while let Pace::Original { .. } = self.replay.pace {
+            let after = self.pauses.after(at);
+            if after == at {
+                break;
+            }
+            // Without an end nothing of the lane is left.
+            self.lanes[number].place = self.first(number, after);
+            let Some(next) = self.due(number) else { return };
+            at = next;
+        }
         let lane = &self.lanes[number];
         self.next
             .push(Reverse((Due { at, k: lane.place * u64::from(LANES) + u64::from(lane.lane) }, number)));

@@ -1,4 +1,5 @@
 mod replay;
+mod revised;
 
 use super::*;
 use crate::fixture;

@@ -1,7 +1,10 @@
 //! Scripts of questions and the orders that must follow; laws over any history of switches.
 
+mod revised;
+
 use super::*;
 use crate::curve::Curve;
+use crate::lane::LANES;
 use crate::plan::{Change, Swell};
 use crate::supply::Tries;
 use proptest::prelude::*;

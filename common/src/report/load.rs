@@ -1,5 +1,6 @@
 //! What kind of load each scenario made, and of users how much of their time.
 
+use crate::arrivals::timetable;
 use crate::curve::{Curve, Ranks};
 use crate::human;
 use crate::lane::LaneSet;
@@ -7,9 +8,11 @@ use crate::plan::{Load, Scenario};
 use crate::report::{Evidence, Judgment};
 use crate::run::Ending;
 use crate::series::series_of;
+use crate::supply::Supply;
 use crate::time::{NANOS_PER_SECOND, RunTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What kind of load a scenario made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +50,7 @@ pub enum Model {
 /// The user time of a scenario with a curve of users.
 #[derive(Clone, Debug)]
 pub(super) struct UserTime {
-    curve: Curve,
+    curve: Arc<Curve>,
     until: RunTime,
     active_us: u64,
 }
@@ -58,7 +61,7 @@ pub(super) fn rows(evidence: &Evidence<'_>) -> Vec<LoadRow> {
     let row = |(number, scenario): (usize, &Scenario)| {
         let (kind, users) = match &scenario.load {
             Load::Rate(_) => ("rate", None),
-            Load::Users(load) => ("users", load.swells.iter().map(|swell| swell.users).max()),
+            Load::Users(_) => ("users", curve(evidence, number).map(|curve| curve.peak())),
             Load::Tries(load) => ("tries", Some(load.users)),
             Load::Replay(_) => ("replay", None),
         };
@@ -92,15 +95,22 @@ pub(super) fn missing<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = (J
     })
 }
 
+/// The users of a scenario under what the operator changed; `None` when it has no curve of them.
+fn curve(evidence: &Evidence<'_>, scenario: usize) -> Option<Arc<Curve>> {
+    let Load::Users(_) = evidence.plan.scenarios.get(scenario)?.load else { return None };
+    match timetable(evidence.plan, scenario, evidence.revisions).ok()?.supply()? {
+        Supply::Users(curve) => Some(Arc::clone(curve)),
+        Supply::Tries(_) => None,
+    }
+}
+
 impl UserTime {
     /// Of a scenario; `None` when it has no curve of users or never began.
     pub(super) fn of(evidence: &Evidence<'_>, scenario: usize) -> Option<Self> {
-        let own = evidence.plan.scenarios.get(scenario)?;
-        let Load::Users(load) = &own.load else { return None };
+        let curve = curve(evidence, scenario)?;
         if matches!(evidence.ending, Ending::NotStarted(_)) {
             return None;
         }
-        let curve = Curve::of(&load.swells, RunTime::ZERO + own.start);
         let until = evidence.stopped.unwrap_or(RunTime::MAX).min(curve.end());
         let places = series_of(evidence.plan).into_iter().zip(&evidence.totals.series);
         let series = places.filter(|(place, _)| place.scenario == scenario).map(|(_, series)| series);
@@ -110,7 +120,7 @@ impl UserTime {
 
     /// How many users a curve asks for in a stretch of seconds, on average.
     pub(super) fn asked_by(curve: &Curve, from_s: u64, width_s: u64) -> f64 {
-        Self { curve: curve.clone(), until: curve.end(), active_us: 0 }.asked_in(from_s, width_s)
+        Self { curve: Arc::new(curve.clone()), until: curve.end(), active_us: 0 }.asked_in(from_s, width_s)
     }
 
     /// Active ÷ asked; `None` when none was asked.

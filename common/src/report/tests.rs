@@ -4,6 +4,7 @@ use crate::histogram::Histogram;
 use crate::measured::{Series, Tally};
 use crate::outcome::Outcome;
 use crate::plan::{Agents, Arrivals, BaseUrl, HttpVersion, Target, Tls};
+use crate::revision::{Revision, Shift};
 use crate::threshold::Threshold;
 use crate::time::NANOS_PER_SECOND;
 use serde_json::Value;
@@ -23,6 +24,7 @@ struct World {
     stopped: Option<RunTime>,
     agents: Vec<AgentEvidence>,
     faults: Vec<FaultEvidence>,
+    revisions: Vec<Revision>,
     ending: Ending,
 }
 
@@ -42,6 +44,7 @@ fn sound() -> World {
         stopped: None,
         agents: vec![agent("a1"), agent("a2")],
         faults: vec![],
+        revisions: vec![],
         ending: Ending::Completed,
     }
 }
@@ -147,6 +150,7 @@ fn report(world: &World) -> Report {
         stopped: world.stopped,
         agents: &world.agents,
         faults: &world.faults,
+        revisions: &world.revisions,
         ending: world.ending.clone(),
         warnings: vec![],
     })
@@ -237,6 +241,7 @@ fn the_keys_of_the_json_are_a_contract() {
         w.faults = vec![fault(FaultKind::AgentLost, Some("a1"), 7.25, None)];
         w.totals.series[0].outcomes[Outcome::NoPort.index()] = 1;
         w.agents[0].economy = true;
+        w.revisions = vec![Revision { scenario: 0, at: RunTime::ZERO, shift: Shift::Pause }];
     });
     let mut keys = BTreeSet::new();
     walk("", &serde_json::to_value(&report).unwrap(), &mut keys);
@@ -247,6 +252,7 @@ fn the_keys_of_the_json_are_a_contract() {
         "agents[].send_lag.{max,p50,p99}",
         "agents[].release_lag.{max,p50,p99}",
         "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,owned,release_lag,send_lag,skipped,start_skew_us,started,unknown}",
+        "changes[].{at_s,kind,rate,scenario,spawn,text,users}",
         "faults[].{agent,from_s,kind,missing,text,unknown,until_s}",
         "heat.rows[].{counts,first,scenario,t_s,width_s}",
         "heat.{edges_us,rows}",
@@ -265,7 +271,7 @@ fn the_keys_of_the_json_are_a_contract() {
         "thresholds[].{holds,limit,metric,unit,value}",
         "timeline[].{errors,fault,p50,p95,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
         "verdict.{reasons,result}",
-        "{agents,faults,heat,imbalances,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
+        "{agents,changes,faults,heat,imbalances,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
     ];
     let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
     assert_eq!(keys, expected);

@@ -1,6 +1,6 @@
 //! What agents and controller say to each other, and the two ordered channels of a connection.
 
-use common::arrivals::Timetable;
+use common::arrivals::{Shift, Timetable};
 use common::delta::Delta;
 use common::run::SessionId;
 use common::session::LeaseReply;
@@ -91,7 +91,7 @@ pub(crate) fn revised(tables: &[Timetable], revisions: &[Revision]) -> Vec<Timet
     let mut tables = tables.to_vec();
     for Revision { at, milli } in revisions {
         for table in tables.iter_mut().filter(|table| *at < table.end()) {
-            *table = table.revised(*at, *milli).expect("a rate of a plan");
+            *table = table.revised(*at, Shift::Rate { milli: *milli }).expect("a rate of a plan");
         }
     }
     tables

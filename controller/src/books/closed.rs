@@ -28,6 +28,21 @@ impl Books {
         (!asked.is_empty()).then(|| asked.iter().sum())
     }
 
+    /// How many users a scenario asks for at `t`; `None` without a curve of them.
+    #[must_use]
+    pub fn users_of(&self, scenario: usize, t: RunTime) -> Option<u32> {
+        match self.timetables.get(scenario)?.supply() {
+            Some(Supply::Users(curve)) => Some(curve.users(t)),
+            _ => None,
+        }
+    }
+
+    /// Whether the operator paused the run.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        common::revision::is_paused(&self.revisions)
+    }
+
     /// What users begin is not planned ahead: a session owns what it told of. Of no closed load it is planned when.
     pub(super) fn own_what_was_begun(&self, accounts: &mut [Accounts]) {
         for (scenario, (own, timetable)) in accounts.iter_mut().zip(&self.timetables).enumerate() {

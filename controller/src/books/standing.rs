@@ -75,6 +75,7 @@ impl Books {
     fn knobs(&self, scenario: &Scenario) -> Vec<Knob> {
         match &scenario.load {
             Load::Rate(_) => vec![Knob::Rate],
+            Load::Users(_) => vec![Knob::Users],
             Load::Replay(load) if !matches!(load.pace, Pace::Original { .. }) => vec![Knob::Rate],
             _ => vec![],
         }

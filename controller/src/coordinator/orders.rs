@@ -143,13 +143,12 @@ impl<W: Watcher> Coordinator<W> {
     fn on_revised(&mut self, at: RunTime) {
         for (revision, reply) in self.steering.revised(at) {
             if let Err(why) = self.books.revise(revision) {
-                self.watcher.on_line(&format!("the rate cannot be changed: {why}"));
+                self.watcher.on_line(&format!("the load cannot be changed: {why}"));
                 // Who does not wait for the answer does not need it.
                 drop(reply.send(Err(why)));
                 continue;
             }
-            let (scenario, from_ns, rate_milli) = (revision.scenario, at.nanos(), revision.milli);
-            self.write(&Happened::Revised { scenario, from_ns, rate_milli });
+            self.write(&Happened::revised(&revision));
             self.post.send(Mail::Revised(reply, at));
         }
         self.run.set_end(self.books.end());

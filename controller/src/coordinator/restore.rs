@@ -92,7 +92,10 @@ impl Restored {
                     happened.as_owned().ok_or("a change of ownership in the journal cannot be read")?;
                 self.owners.restore(&owned);
             }
-            Happened::Revised { .. } => {
+            Happened::Revised { .. }
+            | Happened::Peopled { .. }
+            | Happened::Paused { .. }
+            | Happened::Unpaused { .. } => {
                 happened.as_revision().map_or(Ok(()), |revision| self.books.revise(revision))?
             }
             Happened::Stopped { from_ns, .. } => self.books.on_stop(time(from_ns)),

@@ -3,8 +3,7 @@
 use crate::books::Books;
 use crate::coordinator::post::Mail;
 use crate::coordinator::{Coordinator, Watcher};
-use common::arrivals::Revision;
-use common::plan::{Load, Pace};
+use common::arrivals::{Revision, Shift};
 use common::run::{Fact, State};
 use common::time::RunTime;
 use proto::v1;
@@ -24,12 +23,27 @@ pub enum Steer {
         /// The rate.
         milli: u64,
         /// From which run time on it holds, or why not.
-        reply: oneshot::Sender<Result<RunTime, String>>,
+        reply: Reply,
     },
+    /// From now on, so many users in the scenario of this name.
+    Users {
+        /// Which scenario.
+        scenario: String,
+        /// How many.
+        users: u32,
+        /// Thousandths of a user per second by which they come or go; `None`: all at once.
+        spawn_milli: Option<u64>,
+        /// From which run time on it holds, or why not.
+        reply: Reply,
+    },
+    /// Begin nothing, in any scenario.
+    Pause(Reply),
+    /// Go on with what is asked for at that time.
+    Resume(Reply),
 }
 
 /// Where it is told from when on a change holds.
-pub(super) type Reply = oneshot::Sender<Result<RunTime, String>>;
+pub type Reply = oneshot::Sender<Result<RunTime, String>>;
 
 /// A change of the schedule that waits until nobody holds anything.
 #[derive(Debug, Default)]
@@ -42,7 +56,7 @@ pub(super) struct Steering {
 #[derive(Debug)]
 struct Change {
     scenario: u32,
-    milli: u64,
+    shift: Shift,
     reply: Reply,
 }
 
@@ -50,8 +64,17 @@ impl Steering {
     /// The changes that hold from `at` on, and who asked for them.
     pub(super) fn revised(&mut self, at: RunTime) -> Vec<(Revision, Reply)> {
         let changes = std::mem::take(&mut self.changes).into_iter();
-        let revision = |Change { scenario, milli, reply }| (Revision { scenario, at, milli }, reply);
+        let revision = |Change { scenario, shift, reply }| (Revision { scenario, at, shift }, reply);
         changes.map(revision).collect()
+    }
+
+    /// Whether the run is to be paused or to go on, if that waits.
+    pub(super) fn pausing(&self) -> Option<bool> {
+        self.changes.iter().rev().find_map(|change| match change.shift {
+            Shift::Pause => Some(true),
+            Shift::Resume => Some(false),
+            Shift::Rate { .. } | Shift::Users { .. } => None,
+        })
     }
 
     /// Nothing will be changed any more.
@@ -82,41 +105,36 @@ impl<W: Watcher> Coordinator<W> {
                 self.take(Fact::Stopped);
                 self.post.send(Mail::Stopped(reply));
             }
-            Steer::Rate { scenario, milli, reply } => match self.revisable(&scenario) {
-                Err(why) => drop(reply.send(Err(why))),
-                Ok(number) => {
-                    self.watcher.on_line(&format!("changing the rate of {scenario}"));
-                    self.steering.changes.push(Change { scenario: number, milli, reply });
-                    self.take(Fact::Revise);
-                }
-            },
+            Steer::Rate { scenario, milli, reply } => {
+                let checked = self.rated(&scenario);
+                self.change(checked, Shift::Rate { milli }, reply);
+            }
+            Steer::Users { scenario, users, spawn_milli, reply } => {
+                let checked = self.peopled(&scenario, users, spawn_milli);
+                self.change(checked, Shift::Users { users, spawn_milli }, reply);
+            }
+            Steer::Pause(reply) => {
+                let checked = self.pausable(true);
+                self.change(checked.map(|()| 0), Shift::Pause, reply);
+            }
+            Steer::Resume(reply) => {
+                let checked = self.pausable(false);
+                self.change(checked.map(|()| 0), Shift::Resume, reply);
+            }
         }
     }
 
-    /// The number of a scenario whose rate can be changed now.
-    fn revisable(&self, name: &str) -> Result<u32, String> {
-        let scenarios = &self.books.plan().scenarios;
-        let number = scenarios.iter().position(|scenario| scenario.name == name).ok_or_else(|| {
-            let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
-            format!("there is no scenario {name:?}; there are: {}", names.join(", "))
-        })?;
-        if scenarios[number].load.is_closed() {
-            return Err(format!("{name} has users, not a rate: its users cannot be changed while it runs"));
+    fn change(&mut self, checked: Result<u32, String>, shift: Shift, reply: Reply) {
+        match checked {
+            // Who does not wait for an answer does not need it.
+            Err(why) => drop(reply.send(Err(why))),
+            Ok(scenario) => {
+                let name = self.books.plan().scenarios.get(scenario as usize).map(|own| own.name.as_str());
+                self.watcher.on_line(&said(name.unwrap_or_default(), shift));
+                self.steering.changes.push(Change { scenario, shift, reply });
+                self.take(Fact::Revise);
+            }
         }
-        if let Load::Replay(load) = &scenarios[number].load
-            && matches!(load.pace, Pace::Original { .. })
-        {
-            return Err(format!(
-                "{name} replays a log with its own distances: only at = \"100/s\" can be changed"
-            ));
-        }
-        if self.run.state() != State::Running || self.zero_at.is_none() {
-            return Err("the load is not on: its rate can be changed while it runs".into());
-        }
-        if self.run_time() + self.run.timers().move_lead >= self.books.end_of(number) {
-            return Err(format!("the load of {name} is over"));
-        }
-        u32::try_from(number).map_err(|error| error.to_string())
     }
 
     fn status(&self) -> v1::StatusReply {
@@ -128,6 +146,7 @@ impl<W: Watcher> Coordinator<W> {
                 rate_milli: (self.books.rate_of(number, now) * 1000.0) as u64,
                 started: tally.started,
                 finished: tally.finished,
+                users: self.books.users_of(number, now),
             }
         };
         let agent = |(session, own): (u64, &crate::sessions::Session)| v1::AgentStatus {
@@ -146,6 +165,16 @@ impl<W: Watcher> Coordinator<W> {
             waiting_for: self.run.waiting_for().into_iter().map(str::to_owned).collect(),
             scenarios: self.books.plan().scenarios.iter().enumerate().map(scenario).collect(),
             agents: self.sessions.iter().map(agent).collect(),
+            paused: self.books.is_paused(),
         }
+    }
+}
+
+fn said(scenario: &str, shift: Shift) -> String {
+    match shift {
+        Shift::Rate { .. } => format!("changing the rate of {scenario}"),
+        Shift::Users { users, .. } => format!("changing the users of {scenario} to {users}"),
+        Shift::Pause => "pausing: nothing more is begun".into(),
+        Shift::Resume => "going on with the load".into(),
     }
 }

@@ -148,7 +148,7 @@ impl Publisher {
                 load_end_s: seconds(books.end()),
                 waiting_for: waiting_for(progress),
                 joined: run.joined().into_iter().map(str::to_owned).collect(),
-                paused: false,
+                paused: progress.books.is_paused(),
             },
             now: books.pulses().last().clone(),
             scenarios: (0..books.plan().scenarios.len()).map(|n| books.live_scenario(n, stands(n))).collect(),

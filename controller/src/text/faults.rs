@@ -1,9 +1,9 @@
-//! What went wrong with the fleet, and what it cost.
+//! What went wrong with the fleet, and what it cost; what the operator changed.
 
 use super::page::{Page, Style};
 use super::table;
 use common::human;
-use common::report::FaultRow;
+use common::report::{ChangeRow, FaultRow};
 
 pub(super) fn section(page: &mut Page, faults: &[FaultRow]) {
     if faults.is_empty() {
@@ -32,6 +32,22 @@ pub(super) fn section(page: &mut Page, faults: &[FaultRow]) {
     }
 }
 
+/// What the operator changed, and when.
+pub(super) fn changes(page: &mut Page, changes: &[ChangeRow]) {
+    if changes.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line("changed by the operator", Style::Heading);
+    for change in changes.iter().take(CHANGES_MAX) {
+        page.wrapped(&format!("  {:>9}  ", human::length(change.at_s)), &change.text, Style::Plain);
+    }
+    if changes.len() > CHANGES_MAX {
+        let more = human::count((changes.len() - CHANGES_MAX) as u64);
+        page.line(&format!("  and {more} more"), Style::Dim);
+    }
+}
+
 /// The costliest, in the order in which they came.
 fn shown(faults: &[FaultRow]) -> Vec<&FaultRow> {
     let mut places: Vec<usize> = (0..faults.len()).collect();
@@ -54,3 +70,4 @@ fn cells(fault: &FaultRow) -> Vec<String> {
 
 /// More faults than this are cut to the costly ones: a report is for reading.
 const FAULTS_MAX: usize = 20;
+const CHANGES_MAX: usize = 50;

@@ -72,6 +72,7 @@ pub(crate) fn report() -> Report {
         ledger: BTreeMap::from([("browse".into(), entry)]),
         imbalances: BTreeMap::new(),
         faults: vec![],
+        changes: vec![],
         shortfalls: vec![],
         loads: vec![],
         phases: vec![],

@@ -324,17 +324,73 @@ pub struct Share {
     #[prost(message, repeated, tag = "4")]
     pub revisions: ::prost::alloc::vec::Vec<Revision>,
 }
-/// From run time `at` on, a scenario's rate is another.
+/// From run time `at` on, the load is another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Revision {
-    /// Its place in the plan.
+    /// Its place in the plan; means nothing to PAUSE and RESUME.
     #[prost(uint32, tag = "1")]
     pub scenario: u32,
     #[prost(uint64, tag = "2")]
     pub at: u64,
-    /// Thousandths of an arrival per second, until the end of the scenario's load.
+    /// Thousandths of an arrival per second.
     #[prost(uint64, tag = "3")]
     pub rate_milli: u64,
+    #[prost(enumeration = "revision::Kind", tag = "4")]
+    pub kind: i32,
+    #[prost(uint32, tag = "5")]
+    pub users: u32,
+    /// Thousandths of a user per second; 0: all at once.
+    #[prost(uint64, tag = "6")]
+    pub spawn_milli: u64,
+}
+/// Nested message and enum types in `Revision`.
+pub mod revision {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        /// A scenario's rate is `rate_milli`, until the end of its load.
+        Rate = 0,
+        /// A scenario's users go to `users`, and stay so many until the end of its load.
+        Users = 1,
+        /// Nothing is begun, in any scenario.
+        Pause = 2,
+        /// What the plan and the other changes say for that time, in every scenario.
+        Resume = 3,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Rate => "RATE",
+                Self::Users => "USERS",
+                Self::Pause => "PAUSE",
+                Self::Resume => "RESUME",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "RATE" => Some(Self::Rate),
+                "USERS" => Some(Self::Users),
+                "PAUSE" => Some(Self::Pause),
+                "RESUME" => Some(Self::Resume),
+                _ => None,
+            }
+        }
+    }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Start {
@@ -688,6 +744,9 @@ pub struct StatusReply {
     pub scenarios: ::prost::alloc::vec::Vec<ScenarioStatus>,
     #[prost(message, repeated, tag = "8")]
     pub agents: ::prost::alloc::vec::Vec<AgentStatus>,
+    /// Whether the operator paused the run.
+    #[prost(bool, tag = "9")]
+    pub paused: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ScenarioStatus {
@@ -701,6 +760,9 @@ pub struct ScenarioStatus {
     pub started: u64,
     #[prost(uint64, tag = "4")]
     pub finished: u64,
+    /// How many users are asked for, now; not there in loads without a curve of users.
+    #[prost(uint32, optional, tag = "5")]
+    pub users: ::core::option::Option<u32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AgentStatus {
@@ -731,6 +793,38 @@ pub struct SetRateRequest {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetRateReply {
     /// The run time from which the new rate holds, for everybody.
+    #[prost(uint64, tag = "1")]
+    pub at: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetUsersRequest {
+    #[prost(string, tag = "1")]
+    pub scenario: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub users: u32,
+    /// Thousandths of a user per second; 0: all at once.
+    #[prost(uint64, tag = "3")]
+    pub spawn_milli: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetUsersReply {
+    /// The run time from which on it holds, for everybody.
+    #[prost(uint64, tag = "1")]
+    pub at: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseReply {
+    /// The run time from which on nothing is begun.
+    #[prost(uint64, tag = "1")]
+    pub at: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeReply {
+    /// The run time from which on it goes on.
     #[prost(uint64, tag = "1")]
     pub at: u64,
 }
@@ -1504,6 +1598,72 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("stampede.v1.AdminService", "SetRate"));
             self.inner.unary(req, path, codec).await
         }
+        /// Changes the users of a scenario until the end of its load.
+        pub async fn set_users(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetUsersRequest>,
+        ) -> std::result::Result<tonic::Response<super::SetUsersReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AdminService/SetUsers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AdminService", "SetUsers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Nothing is begun in any scenario until Resume; what is under way ends.
+        pub async fn pause(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PauseRequest>,
+        ) -> std::result::Result<tonic::Response<super::PauseReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AdminService/Pause",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AdminService", "Pause"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Goes on with what is asked for at that time; what the pause kept from being sent is not made up for.
+        pub async fn resume(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResumeReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/stampede.v1.AdminService/Resume",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("stampede.v1.AdminService", "Resume"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1533,6 +1693,21 @@ pub mod admin_service_server {
             &self,
             request: tonic::Request<super::SetRateRequest>,
         ) -> std::result::Result<tonic::Response<super::SetRateReply>, tonic::Status>;
+        /// Changes the users of a scenario until the end of its load.
+        async fn set_users(
+            &self,
+            request: tonic::Request<super::SetUsersRequest>,
+        ) -> std::result::Result<tonic::Response<super::SetUsersReply>, tonic::Status>;
+        /// Nothing is begun in any scenario until Resume; what is under way ends.
+        async fn pause(
+            &self,
+            request: tonic::Request<super::PauseRequest>,
+        ) -> std::result::Result<tonic::Response<super::PauseReply>, tonic::Status>;
+        /// Goes on with what is asked for at that time; what the pause kept from being sent is not made up for.
+        async fn resume(
+            &self,
+            request: tonic::Request<super::ResumeRequest>,
+        ) -> std::result::Result<tonic::Response<super::ResumeReply>, tonic::Status>;
     }
     /// For the operator of a running controller; on loopback only.
     #[derive(Debug)]
@@ -1731,6 +1906,140 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetRateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/stampede.v1.AdminService/SetUsers" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetUsersSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::SetUsersRequest>
+                    for SetUsersSvc<T> {
+                        type Response = super::SetUsersReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetUsersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::set_users(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetUsersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/stampede.v1.AdminService/Pause" => {
+                    #[allow(non_camel_case_types)]
+                    struct PauseSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::PauseRequest> for PauseSvc<T> {
+                        type Response = super::PauseReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PauseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::pause(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PauseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/stampede.v1.AdminService/Resume" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ResumeRequest>
+                    for ResumeSvc<T> {
+                        type Response = super::ResumeReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::resume(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

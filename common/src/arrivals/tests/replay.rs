@@ -67,6 +67,13 @@ fn entries_are_due_where_they_were_or_where_the_rate_says() {
     assert_eq!(looped, "0/0 200/1 400/2 600/3 800/0");
 }
 
+/// A log with an entry each so many milliseconds, with its own distances.
+pub(super) fn spaced(entries: u64, ms: u64) -> Timetable {
+    let entries = (0..entries).map(|n| (n * ms, n as u8)).collect();
+    let pace = Pace::Original { speed_milli: 1_000 };
+    Timetable::of(&scenario(tape(&entries), pace, None), 0).unwrap()
+}
+
 fn any_entries() -> impl Strategy<Value = Entries> {
     prop::collection::vec((0_u64..5_000, 0_u8..40), 1..200).prop_map(|mut entries| {
         entries.sort_by_key(|(at, _)| *at);
