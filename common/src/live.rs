@@ -107,6 +107,8 @@ pub struct LiveSeries {
     pub outcomes: BTreeMap<String, u64>,
     /// Due until last byte of the answer.
     pub response_time: LiveTimes,
+    /// Response times by the cells of the heat map, all of them, from the fastest on.
+    pub cells: Vec<u64>,
     /// Bytes received, heads included.
     pub bytes_in: u64,
 }

@@ -6,6 +6,7 @@ use common::human;
 use common::run::State;
 use common::time::RunTime;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Writes a line about the run to stderr every so often, and everything that happens.
@@ -119,9 +120,21 @@ fn asked(books: &Books, now: RunTime) -> String {
     }
 }
 
-/// Tells the operator something. Everything live goes to stderr; a closed stderr is no reason to stop a run.
+/// Tells the operator something. Everything live goes to stderr, above a view if there is one; a closed stderr is no
+/// reason to stop a run.
 pub fn say(line: &str) {
+    let view = VIEW.lock().unwrap_or_else(PoisonError::into_inner);
+    if view.as_ref().is_some_and(|view| view.send(line.to_owned()).is_ok()) {
+        return;
+    }
     writeln!(std::io::stderr(), "{line}").unwrap_or_default();
 }
 
+/// Leads what is told to a view that has the terminal, until `None` is given.
+pub fn lead(to: Option<mpsc::Sender<String>>) {
+    *VIEW.lock().unwrap_or_else(PoisonError::into_inner) = to;
+}
+
+/// There is one terminal, and one view of it at most.
+static VIEW: Mutex<Option<mpsc::Sender<String>>> = Mutex::new(None);
 const REMIND: Duration = Duration::from_secs(10);

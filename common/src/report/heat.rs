@@ -56,8 +56,16 @@ pub(super) fn of_scenario(name: &str, times: &Timeline) -> Vec<HeatRow> {
     times.iter().filter_map(row).collect()
 }
 
-/// Times count as the highest value of their bucket, as percentiles do. The counts of the cells from the first to the last that is not empty, and which one is the first.
+/// The counts of the cells from the first to the last that is not empty, and which one is the first.
 fn cells(times: &Histogram) -> Option<(usize, Vec<u64>)> {
+    let counts = all_cells(times);
+    let first = counts.iter().position(|n| *n > 0)?;
+    let end = counts.iter().rposition(|n| *n > 0)? + 1;
+    Some((first, counts[first..end].to_vec()))
+}
+
+/// The counts of all cells. Times count as the highest value of their bucket, as percentiles do.
+pub(super) fn all_cells(times: &Histogram) -> [u64; EDGES_US.len()] {
     let mut counts = [0_u64; EDGES_US.len()];
     for (bucket, n) in times.buckets() {
         let cell = EDGES_US.partition_point(|edge| *edge <= highest_of(bucket)) - 1;
@@ -65,9 +73,7 @@ fn cells(times: &Histogram) -> Option<(usize, Vec<u64>)> {
     }
     let last = &mut counts[EDGES_US.len() - 1];
     *last = last.saturating_add(times.overflow());
-    let first = counts.iter().position(|n| *n > 0)?;
-    let end = counts.iter().rposition(|n| *n > 0)? + 1;
-    Some((first, counts[first..end].to_vec()))
+    counts
 }
 
 /// Preferred numbers (ISO 3, R5): every cell is 1.6 times as wide as the one before.

@@ -1,6 +1,7 @@
 //! A stretch of the run while it is on: the rows that the timeline and the heat map would have of it now.
 
 use crate::curve::Curve;
+use crate::histogram::Histogram;
 use crate::measured::Series;
 use crate::report::load::UserTime;
 use crate::report::{FaultEvidence, HeatRow, TimelineRow, heat, timeline};
@@ -68,5 +69,11 @@ impl Stretch<'_> {
     #[must_use]
     pub fn heat_edges_us() -> Vec<u64> {
         heat::EDGES_US.to_vec()
+    }
+
+    /// How many times lie in each of these cells.
+    #[must_use]
+    pub fn cells(times: &Histogram) -> Vec<u64> {
+        heat::all_cells(times).to_vec()
     }
 }

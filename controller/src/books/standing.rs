@@ -100,6 +100,7 @@ impl Books {
             status: series.status.clone(),
             outcomes: Outcome::ALL.into_iter().map(named).filter(|(_, n)| *n > 0).collect(),
             response_time: self.news.response_of(number).map(LiveTimes::of).unwrap_or_default(),
+            cells: self.news.response_of(number).map(Stretch::cells).unwrap_or_default(),
             bytes_in: series.bytes_in,
         }
     }
