@@ -45,6 +45,10 @@ pub enum Wish {
     Stop,
     /// `controller rate`: scenario, thousandths of an arrival per second.
     Rate(String, u64),
+    /// `controller pause`.
+    Pause,
+    /// `controller resume`.
+    Resume,
 }
 
 /// What a disk does.
@@ -225,6 +229,16 @@ async fn operate(
             Wish::Rate(scenario, milli) => {
                 let (reply, answer) = oneshot::channel();
                 steer.send(Steer::Rate { scenario, milli, reply }).await.unwrap_or_default();
+                format!("{:?}", answer.await)
+            }
+            Wish::Pause => {
+                let (reply, answer) = oneshot::channel();
+                steer.send(Steer::Pause(reply)).await.unwrap_or_default();
+                format!("{:?}", answer.await)
+            }
+            Wish::Resume => {
+                let (reply, answer) = oneshot::channel();
+                steer.send(Steer::Resume(reply)).await.unwrap_or_default();
                 format!("{:?}", answer.await)
             }
         };

@@ -135,6 +135,13 @@ impl Sky {
                 self.change(at + more, What::Operator(Wish::Interrupt));
             }
         }
+        while self.dice.percent(20) {
+            let (at, length) = (self.dice.millis(500..=last), self.dice.millis(0..=6000));
+            self.change(at, What::Operator(Wish::Pause));
+            if self.dice.percent(80) {
+                self.change(at + length, What::Operator(Wish::Resume));
+            }
+        }
     }
 
     /// What becomes of the controller and its disk.
@@ -228,7 +235,7 @@ mod tests {
                         | What::HoldTarget(_)
                         | What::ReleaseTarget(_)
                         | What::Stall(..)
-                        | What::Operator(Wish::Rate(..))
+                        | What::Operator(Wish::Rate(..) | Wish::Pause | Wish::Resume)
                 )
             };
             assert!(forecast(Weather::Calm).iter().all(harmless));

@@ -132,6 +132,14 @@ struct RevisedBody {
 }
 
 #[derive(Deserialize)]
+struct PeopledBody {
+    scenario: u32,
+    from_ns: u64,
+    users: u32,
+    spawn_milli: Option<u64>,
+}
+
+#[derive(Deserialize)]
 struct SessionBody {
     session: u64,
     #[serde(default)]
@@ -218,6 +226,16 @@ impl Kind {
                 let RevisedBody { scenario, from_ns, rate_milli } = json(kind, body)?;
                 let shift = Shift::Rate { milli: rate_milli };
                 Self::Revised(Revision { scenario, at: RunTime::from_nanos(from_ns), shift })
+            }
+            "peopled" => {
+                let PeopledBody { scenario, from_ns, users, spawn_milli } = json(kind, body)?;
+                let shift = Shift::Users { users, spawn_milli };
+                Self::Revised(Revision { scenario, at: RunTime::from_nanos(from_ns), shift })
+            }
+            "paused" | "unpaused" => {
+                let shift = if kind == "paused" { Shift::Pause } else { Shift::Resume };
+                let at = RunTime::from_nanos(json::<FromBody>(kind, body)?.from_ns);
+                Self::Revised(Revision { scenario: 0, at, shift })
             }
             "stopped" => Self::Stopped(RunTime::from_nanos(json::<FromBody>(kind, body)?.from_ns)),
             "expired" => {

@@ -45,6 +45,12 @@ pub(super) fn render(report: &Report) -> String {
         let counts = [entry.planned, entry.started, entry.finished, entry.skipped.total(), entry.unknown];
         text += &format!("| {} | {} |\n", escaped(name), counts.map(human::count).join(" | "));
     }
+    if !report.changes.is_empty() {
+        text += "\n| changed by the operator at | |\n|---:|---|\n";
+        for change in &report.changes {
+            text += &format!("| {} | {} |\n", human::length(change.at_s), escaped(&change.text));
+        }
+    }
     for warning in &report.warnings {
         text += &format!("\n> {}\n", escaped(warning));
     }

@@ -98,6 +98,13 @@ impl Program {
         found(&said).unwrap_or_else(|| panic!("ended or slept without {text:?}:\n{}", said.lines.join("\n")))
     }
 
+    /// How many sockets it has open.
+    pub(crate) fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let target = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        target.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();

@@ -13,6 +13,7 @@ mod loss;
 mod members;
 mod operator;
 mod restart;
+mod steering;
 mod trouble;
 
 /// A plan of one scenario, "s", at [`RATE`] for so many seconds; `agents` is TOML. However busy the machine is, nothing

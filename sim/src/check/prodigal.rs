@@ -46,12 +46,13 @@ fn last_trouble(history: &History, agent: u32) -> Option<Duration> {
     history.changes.iter().filter(own).map(|change| change.at).max()
 }
 
-/// Whether the load may have ended while its rate was changed: then those who answered have no lanes, as long as the
+/// Whether the load may have ended while it was changed: then those who answered have no lanes, as long as the
 /// lease of one that is cut off lasts.
 fn is_changing(history: &History, load_end: Duration) -> bool {
     let lately = load_end.saturating_sub(history.plan.agents.lease_ttl + Duration::from_secs(1));
     history.changes.iter().any(|change| {
-        matches!(change.what, What::Operator(Wish::Rate(..))) && (lately..load_end).contains(&change.at)
+        matches!(change.what, What::Operator(Wish::Rate(..) | Wish::Pause | Wish::Resume))
+            && (lately..load_end).contains(&change.at)
     })
 }
 
