@@ -190,11 +190,13 @@ impl Fleet {
         if self.zero.is_none_or(|zero| self.clock.now_ns() < zero) || self.fin_sealed {
             return Ok(None);
         }
+        let gathered = self.zero.map_or(0, |zero| self.clock.now_ns().saturating_sub(zero));
         let mut snapshots = Vec::with_capacity(self.threads.len());
         for thread in &self.threads {
             snapshots.push(thread.take().await.ok_or(THREAD_ENDED)?);
         }
         self.gather(&snapshots)?;
+        self.outbox.set_gathered(RunTime::from_nanos(gathered));
         let finished = snapshots.iter().all(|snapshot| snapshot.finished);
         let sealed = self.outbox.seal(share_epoch, finished).map_err(|error| error.to_string())?;
         self.fin_sealed = sealed.as_ref().is_some_and(|delta| delta.fin);

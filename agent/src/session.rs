@@ -310,6 +310,7 @@ impl<'a, 'b> Link<'a, 'b> {
         self.beats += 1;
         let membership = self.ties.membership.as_ref();
         let stands = membership.map(|own| own.fleet.stands().clone()).unwrap_or_default();
+        let outbox = membership.map(|own| own.fleet.outbox());
         let offset = self.offset.offset();
         let beat = v1::Heartbeat {
             number: self.beats,
@@ -324,6 +325,8 @@ impl<'a, 'b> Link<'a, 'b> {
             start_skew_ns: stands.start_skew,
             economy: stands.economy,
             fetched_permille: if membership.is_none() { self.means.meter.permille() } else { 0 },
+            told: outbox.map_or(0, |outbox| outbox.told().nanos()),
+            told_seq: outbox.map_or(0, common::delta::Outbox::last_seq),
         };
         self.send(Up::Heartbeat(beat))
     }

@@ -101,6 +101,7 @@ impl Load {
                 errors: 0,
                 response_time: response_time(),
                 user_us: 0,
+                status: vec![v1::StatusCount { status: 200, count: n }],
             }
         };
         made.entry(n).or_insert_with(make).clone()

@@ -330,6 +330,7 @@ impl Agent {
             series,
             release_lag: None,
             fin,
+            told: self.cursor.nanos(),
         };
         self.unacked.push_back((Instant::now(), delta.clone()));
         put(&ways.deltas, delta)

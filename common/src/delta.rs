@@ -26,6 +26,8 @@ pub struct Delta {
     pub cumulative: Vec<Tally>,
     /// Whether every owned arrival is resolved and nothing will follow.
     pub fin: bool,
+    /// Everything that happened before is in this delta or in one before it.
+    pub told: RunTime,
 }
 
 /// The agent's side.
@@ -37,6 +39,9 @@ pub struct Outbox {
     sealed: VecDeque<Arc<Delta>>,
     last_seq: u64,
     window: usize,
+    /// When what is open was gathered, and up to when everything is sealed.
+    gathered: RunTime,
+    told: RunTime,
 }
 
 /// The controller's side, one for a session.
@@ -72,6 +77,8 @@ impl Outbox {
             sealed: VecDeque::new(),
             last_seq: 0,
             window: window.max(1),
+            gathered: RunTime::ZERO,
+            told: RunTime::ZERO,
         }
     }
 
@@ -83,6 +90,17 @@ impl Outbox {
     /// Says up to which due time every owned arrival is resolved, by scenario.
     pub fn set_cursors(&mut self, cursors: Vec<RunTime>) {
         self.cursors = cursors;
+    }
+
+    /// Says up to when everything that happened was added.
+    pub const fn set_gathered(&mut self, until: RunTime) {
+        self.gathered = until;
+    }
+
+    /// Everything that happened before is in the deltas up to [`Outbox::last_seq`].
+    #[must_use]
+    pub const fn told(&self) -> RunTime {
+        self.told
     }
 
     /// Any number of sealed deltas may wait from now on: they go into a file.
@@ -100,6 +118,9 @@ impl Outbox {
     /// always has room, so that books close whose acks do not come. What is too much for one message stays open:
     /// seal again. Only when nothing is left, the delta can be the last (`fin`).
     pub fn seal(&mut self, share_epoch: u32, fin: bool) -> Result<Option<Arc<Delta>>, HistogramError> {
+        if self.open.is_empty() {
+            self.told = self.gathered;
+        }
         if (!self.has_room() || self.open.is_empty()) && !fin {
             return Ok(None);
         }
@@ -107,6 +128,9 @@ impl Outbox {
         let cumulative: Vec<Tally> = sums.collect::<Result<_, _>>()?;
         self.last_seq += 1;
         let measured = self.open.take_within(MEASURED_BYTES_MAX);
+        if self.open.is_empty() {
+            self.told = self.gathered;
+        }
         let delta = Arc::new(Delta {
             seq: self.last_seq,
             share_epoch,
@@ -114,6 +138,7 @@ impl Outbox {
             measured,
             cumulative: cumulative.clone(),
             fin: fin && self.open.is_empty(),
+            told: self.told,
         });
         self.cumulative = cumulative;
         self.sealed.push_back(Arc::clone(&delta));

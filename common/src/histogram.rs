@@ -63,6 +63,19 @@ impl Histogram {
         self.count += 1;
     }
 
+    /// Counts a value `n` times.
+    pub fn record_many(&mut self, value: u64, n: u64) {
+        if n == 0 {
+            return;
+        }
+        let sum = if value > HIGHEST { &mut self.overflow } else { &mut self.count };
+        *sum = sum.saturating_add(n);
+        if value <= HIGHEST {
+            let slot = self.slot(index_of(value));
+            *slot = slot.saturating_add(n);
+        }
+    }
+
     /// How many values were counted, overflow apart.
     #[must_use]
     pub const fn count(&self) -> u64 {

@@ -2,6 +2,8 @@
 //!
 //! Four significant digits: a histogram's value is known to one part in a thousand, not better.
 
+use crate::threshold::Kind;
+
 /// A time of `us` microseconds: `"812 µs"`, `"1.234 ms"`, `"12.34 s"`.
 #[must_use]
 pub fn time(us: f64) -> String {
@@ -66,6 +68,17 @@ pub fn rate(per_second: f64) -> String {
         return format!("{}/s", grouped(&format!("{per_second:.0}")));
     }
     format!("{}/s", trimmed(format!("{per_second:.1}")))
+}
+
+/// A value of a rule: a time, a share, a rate or a count.
+#[must_use]
+pub fn value(kind: Kind, value: f64) -> String {
+    match kind {
+        Kind::Time => time(value),
+        Kind::Share => share(value),
+        Kind::Rate => rate(value),
+        Kind::Count => count(value as u64),
+    }
 }
 
 /// A peer's text without anything that moves the cursor, changes colours or turns the direction of writing.

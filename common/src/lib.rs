@@ -41,6 +41,7 @@ pub mod series;
 pub mod human;
 pub mod sample;
 pub mod measured;
+pub mod watch;
 pub mod delta;
 pub mod pulse;
 pub mod replay;

@@ -168,9 +168,12 @@ pub struct LiveThreshold {
     pub metric: String,
     /// The limit as written.
     pub limit: String,
-    /// What was measured; `None`: nothing yet.
+    /// Of what it holds, like `step search, any 10s`; empty for the whole run.
+    #[serde(default)]
+    pub scope: String,
+    /// Of the newest window that was judged, or of the run so far; `None`: nothing yet.
     pub value: Option<f64>,
-    /// The unit of `value`.
+    /// The unit of `value`: `us`, `share`, `per_s` or `count`.
     pub unit: String,
     /// How it stands.
     pub state: Standing,

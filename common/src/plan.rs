@@ -33,6 +33,7 @@ mod phase;
 mod scenario;
 mod needs;
 mod replay;
+mod rule;
 mod check;
 mod read;
 
@@ -309,6 +310,27 @@ impl Plan {
             Load::Replay(load) => Some((number, &**load)),
             _ => None,
         })
+    }
+
+    /// Whether a scenario is meant by the metric of a rule.
+    #[must_use]
+    pub fn is_meant(&self, rule: &Threshold, scenario: usize) -> bool {
+        let named = rule.metric().scenario.as_ref();
+        named.is_none_or(|name| self.scenarios.get(scenario).is_some_and(|own| own.name == *name))
+    }
+
+    /// From when to when the loads that a rule means are on, in its phase and before `until`.
+    #[must_use]
+    pub fn span_of(&self, rule: &Threshold, until: Duration) -> (Duration, Duration) {
+        let all = self.scenarios.iter().enumerate().filter(|(number, _)| self.is_meant(rule, *number));
+        rule::span(all.map(|(_, own)| own), self.phase_of(rule), until)
+    }
+
+    /// The phase of which a rule holds, if it is one of a phase.
+    #[must_use]
+    pub fn phase_of(&self, rule: &Threshold) -> Option<&Phase> {
+        let name = rule.terms().phase.as_ref()?;
+        self.phases.iter().find(|phase| phase.name == *name)
     }
 
     /// How long the longest scenario runs, without the drain.

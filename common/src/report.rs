@@ -92,9 +92,17 @@
 //! | `pulse[].agents[].name`, `.started` | iterations | begun by this agent then |
 //! | `pulse[].agents[].cpu_share`, `.send_lag_p99_us` | of its cores, µs | how busy and how late this agent was |
 //! | `thresholds[].metric`, `.limit` | | as written in the plan |
-//! | `thresholds[].unit` | | of `value`: `us` or `share` |
-//! | `thresholds[].value` | `unit` | what was measured, or `null`: no samples |
-//! | `thresholds[].holds` | | whether the value keeps to the limit; without samples it does not |
+//! | `thresholds[].scope` | | of what it holds, like `step search, phase stress, 5xx, any 10s`; empty for the whole run |
+//! | `thresholds[].unit` | | of `value`: `us`, `share`, `per_s` or `count` |
+//! | `thresholds[].value` | `unit` | what was measured, of windows the worst; `null`: no samples |
+//! | `thresholds[].holds` | | whether the value keeps to the limit; without enough samples, or without a window that could be judged, it does not |
+//! | `thresholds[].samples`, `.min_samples` | requests | that it was judged by (`null` for windows and `delivered`), and how many there have to be |
+//! | `thresholds[].abort` | | whether the run is stopped when it is broken |
+//! | `thresholds[].windows` | | `null` for a rule of the whole run |
+//! | `thresholds[].windows.length_s`, `.every_s` | s | how long a window is, and from one to the next |
+//! | `thresholds[].windows.judged`, `.broken` | windows | judged, and those of them that were beyond the limit |
+//! | `thresholds[].windows.too_few` | windows | with fewer requests than `min_samples` |
+//! | `thresholds[].windows.first_broken_s`, `.worst_s` | s | when the first broken one begins, and the one with `value`; or `null` |
 //! | `samples[].scenario`, `.step` | | where the exchange failed |
 //! | `samples[].outcome`, `.status` | | how; `status` is `null` when no answer came |
 //! | `samples[].arrival` | | the number of its arrival |
@@ -113,6 +121,7 @@ use crate::revision::Revision;
 use crate::run::Ending;
 use crate::series::series_of;
 use crate::time::RunTime;
+use crate::watch::WindowTally;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -144,7 +153,7 @@ pub use agents::{AgentEvidence, AgentRow};
 pub use change::{ChangeKind, ChangeRow};
 pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use heat::{Heat, HeatRow};
-pub use limits::{ThresholdRow, Unit};
+pub use limits::{ThresholdRow, Unit, WindowsRow};
 pub use load::{LoadRow, Model};
 pub use phase::{PhaseRow, PhaseSeries};
 pub use replay::{ReplayRow, StatusPair};
@@ -185,6 +194,8 @@ pub struct Evidence<'a> {
     pub faults: &'a [FaultEvidence],
     /// What the operator changed of the load, in the order of time.
     pub revisions: &'a [Revision],
+    /// By threshold of the plan: what became of its windows; `None` for a rule of the whole run.
+    pub windows: &'a [Option<WindowTally>],
     /// How the run ended.
     pub ending: Ending,
     /// What one should know besides.

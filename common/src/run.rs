@@ -99,6 +99,8 @@ pub enum Fact {
     Interrupted,
     /// The operator asks to stop, from elsewhere.
     Stopped,
+    /// A rule of the plan that ends the run is broken, and by what.
+    ThresholdBroken(String),
     /// Nothing can be kept any more, and why.
     StoreFailed(String),
     /// The schedule is to be changed as soon as that is safe.
@@ -171,6 +173,8 @@ pub enum Ending {
     Stopped,
     /// An agent was lost, the plan says to end then, and why.
     AgentLost(String),
+    /// Stopped by a rule of the plan that was broken, what was under way ended; which one, and by what.
+    ThresholdBroken(String),
     /// Nothing could be kept any more, and why.
     StoreFailed(String),
     /// It never began, and why.
@@ -376,6 +380,7 @@ impl Run {
             Fact::Finished(session) => self.on_finished(session, now),
             Fact::Interrupted => self.on_interrupted(now),
             Fact::Stopped => self.drain(Ending::Stopped, now),
+            Fact::ThresholdBroken(why) => self.drain(Ending::ThresholdBroken(why), now),
             Fact::StoreFailed(why) => self.drain(Ending::StoreFailed(why), now),
             Fact::Revise => self.on_revise(now),
             Fact::Tick => self.on_tick(now),

@@ -19,6 +19,8 @@ pub struct Bucket {
     pub errors: u64,
     /// Response times in microseconds.
     pub response_time: Histogram,
+    /// Answers by status code.
+    pub status: BTreeMap<u16, u64>,
     /// How long users of a users load were active, in microseconds of all of them together.
     pub user_us: u64,
 }
@@ -82,7 +84,7 @@ impl Timeline {
     pub fn take_within(&mut self, left: &mut usize) -> Self {
         let mut taken = Self { width_s: self.width_s, buckets: BTreeMap::new() };
         while let Some((start, bucket)) = self.buckets.pop_first() {
-            let cost = 48 + bucket.response_time.bytes_max();
+            let cost = 48 + 8 * bucket.status.len() + bucket.response_time.bytes_max();
             if cost > *left && !taken.buckets.is_empty() {
                 self.buckets.insert(start, bucket);
                 break;
@@ -124,6 +126,10 @@ impl Timeline {
 impl Bucket {
     fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
         self.response_time.add(&other.response_time)?;
+        for (status, more) in &other.status {
+            let own = self.status.entry(*status).or_default();
+            *own = plus(*own, *more)?;
+        }
         for (own, more) in [
             (&mut self.started, other.started),
             (&mut self.finished, other.finished),

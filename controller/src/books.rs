@@ -6,11 +6,12 @@ use common::measured::Measured;
 use common::owners::Owners;
 use common::plan::{Load, Plan, Scenario};
 use common::pulse::Pulses;
-use common::report::{AgentEvidence, FaultEvidence, FaultKind};
+use common::report::{AgentEvidence, FaultEvidence};
 use common::run::SessionId;
 use common::series::{Place, series_of};
 use common::supply::Supply;
 use common::time::RunTime;
+use common::watch::Watch;
 use proto::delta::Refused;
 use proto::v1;
 use std::collections::BTreeMap;
@@ -19,7 +20,9 @@ mod account;
 mod closed;
 mod pulse;
 mod recent;
+mod rules;
 mod standing;
+mod trouble;
 
 use account::Account;
 use closed::{by_second, is_ahead};
@@ -47,6 +50,8 @@ pub struct Books {
     /// Nothing due from here on is asked for, when the run was stopped.
     stopped: Option<RunTime>,
     faults: Vec<FaultEvidence>,
+    /// The plan's rules.
+    watch: Watch,
 }
 
 /// What to answer to a delta.
@@ -91,6 +96,7 @@ impl Books {
         let news = News::new(places.len(), plan.scenarios.len());
         let ahead = places.iter().map(|place| is_ahead(&plan, *place)).collect();
         Ok(Self {
+            watch: Watch::new(&plan),
             plan,
             revisions: Vec::new(),
             timetables,
@@ -178,11 +184,15 @@ impl Books {
     pub fn open(&mut self, session: SessionId, name: String, instance: String) {
         let account = Account::new(name, instance, self.plan.scenarios.len());
         self.sessions.entry(session).or_insert(account);
+        self.watch.open(session);
     }
 
     /// Closes an account that nothing was ever written into.
     pub fn forget(&mut self, session: SessionId) {
         self.sessions.retain(|own, account| *own != session || account.inbox.last_applied() > 0);
+        if !self.sessions.contains_key(&session) {
+            self.watch.forget(session);
+        }
     }
 
     /// Takes a delta of a session.
@@ -201,6 +211,7 @@ impl Books {
             Receipt::Apply => match apply(account, (&mut self.totals, &self.ahead), &delta, message) {
                 Ok(()) => {
                     self.news.add(&self.places, message);
+                    rules::tell(&mut self.watch, session, message);
                     Answer::Applied { last: delta.seq, fin: delta.fin }
                 }
                 Err(error) => Answer::Refused(error.to_string()),
@@ -227,7 +238,10 @@ impl Books {
             let last = account.inbox.last_applied();
             return Err(format!("apply delta {}: it does not follow delta {last}", delta.seq));
         }
-        apply(account, (&mut self.totals, &self.ahead), &delta, message).map_err(|error| error.to_string())
+        apply(account, (&mut self.totals, &self.ahead), &delta, message)
+            .map_err(|error| error.to_string())?;
+        rules::tell(&mut self.watch, session, message);
+        Ok(())
     }
 
     /// The last applied delta of a session.
@@ -246,6 +260,9 @@ impl Books {
     pub fn on_heartbeat(&mut self, session: SessionId, beat: &v1::Heartbeat, running: bool) {
         if let Some(account) = self.sessions.get_mut(&session) {
             account.beat = *beat;
+            if beat.told_seq <= account.inbox.last_applied() {
+                self.watch.on_told(session, RunTime::from_nanos(beat.told));
+            }
             if running && beat.share_epoch > 0 && beat.cpu_share > 0.0 {
                 account.cpu.add(beat.cpu_share);
             }
@@ -264,47 +281,6 @@ impl Books {
         self.sessions.values().map(|account| account.resolved).max().unwrap_or_default()
     }
 
-    /// A session's lease was over: what it fired from `from` on nobody knows until it is back.
-    pub fn on_lost(&mut self, session: SessionId, from: RunTime, why: &str) {
-        if let Some(account) = self.sessions.get_mut(&session).filter(|account| account.lost.is_none()) {
-            (account.lost, account.expired) = (Some(why.to_owned()), true);
-            let agent = Some(account.name.clone());
-            let text = why.to_owned();
-            self.faults.push(FaultEvidence { kind: FaultKind::AgentLost, agent, from, until: None, text });
-        }
-    }
-
-    /// A lost session is back.
-    pub fn on_returned(&mut self, session: SessionId, at: RunTime) {
-        let Some(account) = self.sessions.get_mut(&session) else { return };
-        account.lost = None;
-        let name = Some(account.name.clone());
-        let open = |fault: &&mut FaultEvidence| fault.until.is_none() && fault.agent == name;
-        if let Some(fault) = self.faults.iter_mut().rev().find(open) {
-            fault.until = Some(at);
-        }
-    }
-
-    /// A session's books cannot be trusted: what it tells from now on is not taken.
-    pub fn on_broken(&mut self, session: SessionId, at: RunTime, why: &str) {
-        if let Some(account) = self.sessions.get_mut(&session).filter(|account| account.broken.is_none()) {
-            (account.broken, account.lost) = (Some(why.to_owned()), Some(why.to_owned()));
-            let name = account.name.clone();
-            self.on_fault(FaultKind::BooksBroken, Some(name), (at, None), why.to_owned());
-        }
-    }
-
-    /// Something else went wrong, or happened in the fleet.
-    pub fn on_fault(
-        &mut self,
-        kind: FaultKind,
-        agent: Option<String>,
-        (from, until): (RunTime, Option<RunTime>),
-        text: String,
-    ) {
-        self.faults.push(FaultEvidence { kind, agent, from, until, text });
-    }
-
     /// The load was stopped: nothing due at `from` or later is asked for. Only the first stop counts.
     pub fn on_stop(&mut self, from: RunTime) {
         self.stopped.get_or_insert(from);
@@ -314,12 +290,6 @@ impl Books {
     #[must_use]
     pub const fn stopped(&self) -> Option<RunTime> {
         self.stopped
-    }
-
-    /// What went wrong with the fleet.
-    #[must_use]
-    pub fn faults(&self) -> &[FaultEvidence] {
-        &self.faults
     }
 
     /// The books, closed: with whose every arrival was; nothing due at `stopped` or later was asked for.

@@ -7,10 +7,11 @@ use common::lane::LaneSet;
 use common::owners::Owned;
 use common::run::SessionId;
 use common::time::RunTime;
+use common::watch::WindowTally;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened in a run. Times are run time in nanoseconds, if not said otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Happened {
     /// A session was opened.
@@ -85,6 +86,16 @@ pub enum Happened {
         from_ns: u64,
         /// Why, in one word.
         why: String,
+        /// The same in a sentence, where there is more to say.
+        #[serde(default)]
+        text: String,
+    },
+    /// What the windows of a rule have come to.
+    Judged {
+        /// The rule's place in the plan.
+        rule: u32,
+        /// All of them so far.
+        tally: WindowTally,
     },
     /// A lease was over: the session fires nothing due from here on until it is back.
     Expired {
@@ -163,6 +174,7 @@ impl Happened {
             Self::Paused { .. } => "paused",
             Self::Unpaused { .. } => "unpaused",
             Self::Stopped { .. } => "stopped",
+            Self::Judged { .. } => "judged",
             Self::Expired { .. } => "expired",
             Self::Returned { .. } => "returned",
             Self::JoinedLate { .. } => "joined_late",

@@ -119,6 +119,7 @@ pub fn account_until(
         agents: &closed.agents,
         faults: books.faults(),
         revisions: books.revisions(),
+        windows: &books.window_tallies(),
         ending,
         warnings: vec![],
     });

@@ -23,6 +23,7 @@ mod post;
 mod agents;
 mod orders;
 mod restore;
+mod rules;
 mod steer;
 mod steerable;
 
@@ -228,6 +229,7 @@ impl<W: Watcher> Coordinator<W> {
                 _ = ticks.tick() => {
                     ticked = true;
                     self.take(Fact::Tick);
+                    self.judge();
                 }
             }
             self.on_durable();
@@ -258,6 +260,7 @@ impl<W: Watcher> Coordinator<W> {
     /// Keeps the last records, tells the agents that the run is over, and waits a moment for them to hear it.
     async fn finish(mut self, mut events: mpsc::Receiver<Event>) -> Finished {
         self.books.on_end();
+        self.judge_last();
         let ending = self.ending.clone().unwrap_or(Ending::Completed);
         let duration = self.duration();
         let (how, why) = told_as(&ending);
@@ -328,6 +331,7 @@ fn told_as(ending: &Ending) -> (&'static str, String) {
         Ending::Aborted => ("aborted", String::new()),
         Ending::Stopped => ("stopped", String::new()),
         Ending::AgentLost(why) => ("agent_lost", why.clone()),
+        Ending::ThresholdBroken(why) => ("threshold_broken", why.clone()),
         Ending::StoreFailed(why) => ("store_failed", why.clone()),
         Ending::NotStarted(why) => ("not_started", why.clone()),
     }

@@ -135,6 +135,7 @@ fn about(report: &Report, plan: &str, charts: bool) -> Result<Value, String> {
     }
     for (own, row) in rows_of(&mut fields["thresholds"]).zip(&report.thresholds) {
         own["measured"] = json!(text::measured(row));
+        own["note"] = json!(row.note());
     }
     for (own, row) in rows_of(&mut fields["samples"]).zip(&report.samples) {
         let status = row.status.map(|status| format!(" {status}")).unwrap_or_default();

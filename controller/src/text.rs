@@ -2,7 +2,7 @@
 
 use common::human;
 use common::ledger::{Entry, Skipped};
-use common::report::{AgentRow, Judgment, Report, SeriesKind, SeriesRow, Summary, ThresholdRow, Unit};
+use common::report::{AgentRow, Judgment, Report, SeriesKind, SeriesRow, Summary, ThresholdRow};
 use std::fmt::Display;
 
 pub mod compared;
@@ -221,26 +221,21 @@ fn thresholds(page: &mut Page, rows: &[ThresholdRow]) {
     page.blank();
     page.line("thresholds", Style::Heading);
     let cells = |row: &ThresholdRow| {
-        vec![
-            row.metric.clone(),
-            measured(row),
-            row.limit.clone(),
-            page.mark(row.holds, "pass", "FAIL").to_owned(),
-        ]
+        vec![row.name(), measured(row), row.limit.clone(), page.mark(row.holds, "pass", "FAIL").to_owned()]
     };
     let cells: Vec<_> = rows.iter().map(cells).collect();
     for (row, line) in rows.iter().zip(table::lines(&cells, page.width() - INDENT)) {
         page.line(&format!("  {line}"), if row.holds { Style::Good } else { Style::Bad });
+        let note = row.note();
+        if !note.is_empty() {
+            page.wrapped("    ", &note, Style::Dim);
+        }
     }
 }
 
 /// What a threshold measured, in its unit.
 pub(crate) fn measured(row: &ThresholdRow) -> String {
-    match (row.value, row.unit) {
-        (None, _) => "no samples".to_owned(),
-        (Some(value), Unit::Us) => human::time(value),
-        (Some(value), Unit::Share) => human::share(value),
-    }
+    row.measured().unwrap_or_else(|| "no samples".to_owned())
 }
 
 fn sentences(page: &mut Page, name: &str, sentences: &[String]) {

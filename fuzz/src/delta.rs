@@ -108,6 +108,7 @@ impl Books {
             agents: &["even", "odd"].into_iter().zip(&self.inboxes).map(evidence).collect::<Vec<_>>(),
             faults: &[],
             revisions: &[],
+            windows: &[],
             ending: Ending::Completed,
             warnings: vec![],
         });

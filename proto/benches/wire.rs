@@ -46,7 +46,15 @@ fn a_second() -> Delta {
     (bucket.started, bucket.finished) = (SAMPLES, SAMPLES);
     bucket.response_time = latencies(2020.0, 3);
     let cumulative = measured.tallies.clone();
-    Delta { seq: 1, share_epoch: 1, cursors: vec![RunTime::ZERO], measured, cumulative, fin: false }
+    Delta {
+        seq: 1,
+        share_epoch: 1,
+        cursors: vec![RunTime::ZERO],
+        measured,
+        cumulative,
+        fin: false,
+        told: RunTime::ZERO,
+    }
 }
 
 /// Log-normal with sigma 0.5, by Box and Muller: the same ones in every run.

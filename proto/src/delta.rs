@@ -73,6 +73,7 @@ pub fn to_wire(origin: &Origin, delta: &Delta) -> v1::Delta {
         series: series.map(|(number, series)| series_to_wire(number, series)).collect(),
         release_lag: histogram_to_wire(&delta.measured.release_lag),
         fin: delta.fin,
+        told: delta.told.nanos(),
     }
 }
 
@@ -106,7 +107,8 @@ pub fn head(message: &v1::Delta, scenarios: usize) -> Result<Delta, Refused> {
     }
     read_histogram(&mut measured.release_lag, message.release_lag.as_ref())?;
     let (seq, share_epoch, fin) = (message.seq, message.share_epoch, message.fin);
-    Ok(Delta { seq, share_epoch, cursors, measured, cumulative, fin })
+    let told = RunTime::from_nanos(message.told);
+    Ok(Delta { seq, share_epoch, cursors, measured, cumulative, fin, told })
 }
 
 /// Whether the series in `message` are what a plan with so many of them allows; nothing is allocated for them.
@@ -160,6 +162,7 @@ fn series_to_wire(number: u32, series: &Series) -> v1::SeriesDelta {
         errors: bucket.errors,
         response_time: histogram_to_wire(&bucket.response_time),
         user_us: bucket.user_us,
+        status: bucket.status.iter().map(status).collect(),
     };
     let replayed = series.replayed.as_deref();
     v1::SeriesDelta {
@@ -192,9 +195,9 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
         let (got, expected) = (one.outcomes.len(), Outcome::ALL.len());
         return Err(Refused::Length { what: "outcomes", got, expected });
     }
-    let counts = one.outcomes.iter().chain([&one.bytes_in, &one.bytes_out]).copied();
-    counts.chain(one.status.iter().map(|count| count.count)).try_for_each(countable)?;
-    one.status.iter().try_for_each(|count| status_code(count).map(drop))?;
+    let mut counts = one.outcomes.iter().chain([&one.bytes_in, &one.bytes_out]).copied();
+    counts.try_for_each(countable)?;
+    check_statuses(&one.status)?;
     let histograms = [&one.service_time, &one.send_lag, &one.ttfb, &one.connect_time, &one.size];
     histograms.into_iter().try_for_each(|histogram| check_histogram(histogram.as_ref()))?;
     check_replayed(one)?;
@@ -212,9 +215,17 @@ fn check_series(one: &v1::SeriesDelta) -> Result<(), Refused> {
         [bucket.started, bucket.finished, bucket.errors, bucket.user_us]
             .into_iter()
             .try_for_each(countable)?;
+        check_statuses(&bucket.status)?;
         check_histogram(bucket.response_time.as_ref())?;
     }
     Ok(())
+}
+
+fn check_statuses(counts: &[v1::StatusCount]) -> Result<(), Refused> {
+    counts.iter().try_for_each(|count| {
+        countable(count.count)?;
+        status_code(count).map(drop)
+    })
 }
 
 fn check_replayed(one: &v1::SeriesDelta) -> Result<(), Refused> {
@@ -290,7 +301,15 @@ fn read_replayed(own: &mut Series, one: &v1::SeriesDelta) -> Result<(), Refused>
 }
 
 fn read_bucket(own: &mut Series, message: &v1::Bucket) -> Result<(), Refused> {
-    let bucket = own.timeline.open(message.start_s, message.width_s)?;
+    add_bucket(own.timeline.open(message.start_s, message.width_s)?, message)
+}
+
+/// Adds one bucket straight from its bytes.
+pub fn add_bucket(bucket: &mut Bucket, message: &v1::Bucket) -> Result<(), Refused> {
+    for count in &message.status {
+        let own = bucket.status.entry(status_code(count)?).or_default();
+        *own = plus(*own, count.count)?;
+    }
     bucket.started = plus(bucket.started, message.started)?;
     bucket.finished = plus(bucket.finished, message.finished)?;
     bucket.errors = plus(bucket.errors, message.errors)?;

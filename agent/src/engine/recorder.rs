@@ -93,6 +93,7 @@ impl Recorder {
         bucket.errors += u64::from(ended.outcome.is_error());
         if let (Some(sent), Some(answer)) = (ended.sent, ended.answer) {
             bucket.response_time.record(micros(ended.done.since(due.at)));
+            *bucket.status.entry(answer.status).or_default() += 1;
             *series.status.entry(answer.status).or_default() += 1;
             series.service_time.record(micros(ended.done.since(sent)));
             series.ttfb.record(micros(answer.first_byte.since(sent)));

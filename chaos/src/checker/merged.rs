@@ -191,6 +191,7 @@ fn bytes(measured: &Measured) -> Vec<u8> {
         cursors: vec![common::time::RunTime::ZERO; scenarios],
         measured: measured.clone(),
         cumulative: vec![Tally::default(); scenarios],
+        told: common::time::RunTime::ZERO,
         fin: false,
     };
     to_wire(&Origin::default(), &delta).encode_to_vec()

@@ -1,19 +1,16 @@
 //! From the written plan to the valid one: every rule that types cannot express, all problems at once.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use super::faults::{Faults, LONGEST_WAIT, title};
-use super::problem::{Fault, quoted};
+use super::problem::Fault;
 use super::{
     Agents, BaseUrl, HttpVersion, Plan, Reuse, Scheme, Target, Tls, auth, client, dataset, headers, phase,
-    scenario, step, written,
+    rule, scenario, step, written,
 };
-use crate::nearest::nearest;
 use crate::text::Text;
-use crate::threshold::{Limit, Metric, Threshold};
 
 /// The valid plan, or what is wrong with the written one.
 ///
@@ -61,9 +58,9 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     {
         own_connections(tls, target, follows, faults);
     }
-    let names = scenario_names(written);
-    let thresholds: Vec<_> =
-        written.threshold.iter().flatten().map(|written| threshold(written, &names, faults)).collect();
+    let known = rule::Known::of(written, scenarios.as_deref(), phases.as_deref());
+    let rules = written.threshold.as_deref().unwrap_or_default();
+    let thresholds: Vec<_> = rules.iter().map(|written| rule::threshold(written, &known, faults)).collect();
     let max_lateness =
         faults.duration("max_lateness", written.max_lateness.as_ref(), DEFAULT_MAX_LATENESS, LONGEST_WAIT);
     let timeouts = scenarios.iter().flatten().flat_map(|scenario| &scenario.steps).map(|step| step.timeout);
@@ -175,48 +172,6 @@ fn identity(tls: &written::Tls, faults: &mut Faults) -> Option<(Text, Text)> {
     Some((cert_text, key_text))
 }
 
-fn threshold(
-    written: &written::Threshold,
-    scenarios: &HashSet<&str>,
-    faults: &mut Faults,
-) -> Option<Threshold> {
-    let metric = written.metric.as_ref().and_then(|written| {
-        let read = written.get_ref().parse::<Metric>().map_err(|error| (error.to_string(), error.remedy()));
-        let metric = faults.take("metric", written.span(), read)?;
-        let known = metric.scenario.as_deref().map_or(Ok(()), |name| known_scenario(name, scenarios));
-        faults.take("metric", written.span(), known).map(|()| metric)
-    });
-    let limit = written.limit.as_ref();
-    let read = limit.and_then(|written| {
-        let read = written.get_ref().parse::<Limit>().map_err(|error| (error.to_string(), error.remedy()));
-        faults.take("limit", written.span(), read)
-    });
-    let (metric, read) = (metric?, read?);
-    let both = Threshold::new(metric, read).map_err(|error| (error.to_string(), error.remedy()));
-    faults.take("limit", limit?.span(), both)
-}
-
-fn known_scenario(name: &str, scenarios: &HashSet<&str>) -> Result<(), (String, String)> {
-    if scenarios.contains(name) {
-        return Ok(());
-    }
-    let mut names: Vec<&str> = scenarios.iter().copied().collect();
-    names.sort_unstable();
-    let meant = nearest(name, names.iter().copied()).map(|name| format!("did you mean {}? ", quoted(name)));
-    let more = if names.len() > MOST_LISTED { ", …" } else { "" };
-    let listed: Vec<String> = names.iter().take(MOST_LISTED).map(|name| quoted(name)).collect();
-    let help = format!("{}scenarios: {}{more}", meant.unwrap_or_default(), listed.join(", "));
-    Err((format!("no scenario is named {}", quoted(name)), help))
-}
-
-fn scenario_names(written: &written::Plan) -> HashSet<&str> {
-    let scenarios = written.scenario.iter().flatten();
-    scenarios
-        .filter_map(|scenario| scenario.get_ref().name.as_ref())
-        .map(|name| name.get_ref().as_str())
-        .collect()
-}
-
 fn certificates(pem: &str) -> Result<(), (&'static str, &'static str)> {
     let block = pem.split_once("-----BEGIN CERTIFICATE-----").map(|(_, block)| block);
     match block.and_then(|block| block.split_once("-----END CERTIFICATE-----")) {
@@ -237,5 +192,3 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(2);
 const SHORTEST_LEASE_TTL: Duration = Duration::from_secs(1);
 const LONGEST_LEASE_TTL: Duration = Duration::from_secs(60);
 const LONGEST_DRAIN: Duration = Duration::from_secs(24 * 3_600);
-/// Scenarios named in a message.
-const MOST_LISTED: usize = 20;

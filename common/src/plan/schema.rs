@@ -95,7 +95,7 @@ fn remove_null(schema: &mut Value) {
 mod tests {
     use super::*;
 
-    const KEYS: [&str; 103] = [
+    const KEYS: [&str; 111] = [
         "agents.expect",
         "agents.lease_ttl",
         "agents.on_loss",
@@ -197,8 +197,16 @@ mod tests {
         "target.tls.cert",
         "target.tls.key",
         "target.tls.verify",
+        "threshold.abort",
+        "threshold.every",
+        "threshold.grace",
         "threshold.limit",
         "threshold.metric",
+        "threshold.min_samples",
+        "threshold.phase",
+        "threshold.status",
+        "threshold.step",
+        "threshold.window",
     ];
 
     #[test]

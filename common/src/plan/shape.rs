@@ -170,13 +170,8 @@ fn unknown_key<'a>(
     place: &Place<'_>,
     schema: &'a Value,
 ) -> (Fault, Option<&'a str>) {
-    let path = dotted(place.path, key);
     let allowed: Vec<&str> = properties(schema).into_iter().flatten().map(|(key, _)| key.as_str()).collect();
     let listed = format!("allowed here: {}", allowed.join(", "));
-    if let Some((_, instead)) = NOT_YET.iter().find(|(known, _)| *known == path) {
-        let message = format!("{} in {} is not supported by this version", quoted(key), place.table());
-        return (Fault::new(span, message, listed), allowed.into_iter().find(|key| key == instead));
-    }
     let message = format!("unknown key {} in {}", quoted(key), place.table());
     let meant = nearest(key, allowed.iter().copied());
     let help = meant.map(|name| format!("did you mean `{name}`? ")).unwrap_or_default() + &listed;
@@ -263,8 +258,5 @@ fn inline(example: &Value) -> String {
     }
 }
 
-/// Keys of later versions, and the required key whose place they take.
-const NOT_YET: &[(&str, &str)] =
-    &[("scenario.load.replay", "rate"), ("threshold.window", ""), ("threshold.abort", "")];
 /// Faults that are collected; a text with more of them is no plan with slips.
 pub(super) const MOST_FAULTS: usize = 300;

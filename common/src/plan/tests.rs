@@ -110,7 +110,6 @@ method = "get"
 [[threshold]]
 metric = "indx.response_time.p98"
 limit = "250ms"
-window = "10s"
 "#;
 
 const BROKEN_TOLD: &str = r#"error: `name` must be a text in quotes, not a whole number
@@ -173,13 +172,7 @@ error: `limit`: a limit begins with a comparison
 12 | limit = "250ms"
    |         ^^^^^^^ write `<`, `<=`, `>` or `>=` and a value, like "< 250ms" or ">= 99.9%"
 
-error: `window` in [[threshold]] is not supported by this version
-   --> plan.toml:13:1
-   |
-13 | window = "10s"
-   | ^^^^^^ allowed here: limit, metric
-
-plan.toml: 11 problems"#;
+plan.toml: 10 problems"#;
 
 /// The smallest plan with one slip in it.
 fn slipped(slip: &str) -> String {
@@ -198,6 +191,13 @@ fn slipped(slip: &str) -> String {
         "limit" => {
             let (metric, limit) = written.split_once(' ').unwrap();
             smallest("", &format!("[[threshold]]\nmetric = \"{metric}\"\nlimit = \"{limit}\""))
+        }
+        "rule" => {
+            let keys = written.replace(", ", "\n");
+            let load = "load.rate = [{ at = \"1/s\", for = \"9s\" }]";
+            let phases =
+                "\n[[phase]]\nname = \"calm\"\nfor = \"5s\"\n[[phase]]\nname = \"late\"\nfor = \"30s\"";
+            smallest("", &format!("[[threshold]]\n{keys}")).replace(ONE_STAGE, load) + phases
         }
         other => panic!("{other}"),
     }

@@ -12,9 +12,11 @@ use toml::Spanned;
 
 mod answer;
 mod client;
+mod threshold;
 
 pub(super) use answer::{Expect, Extract, Extracts};
 pub(super) use client::{Auth, Basic, Connection};
+pub(super) use threshold::Threshold;
 
 use super::{Arrivals, HttpVersion, Method, OnError, OnLoss, Overload, Pacing, Pick};
 use crate::data::{End, Order};
@@ -362,17 +364,4 @@ pub(super) struct FormPart {
     #[serde(rename = "type")]
     #[schemars(with = "Option<String>", extend("examples" = ["image/jpeg"]))]
     pub(super) media_type: Option<Spanned<String>>,
-}
-
-/// A rule over a measured value.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Threshold {
-    /// `[SCENARIO.]MEASURE[.STATISTIC]`: `response_time`, `service_time` or `send_lag` with a statistic
-    /// (`p50`, `p90`, `p95`, `p99`, `p99_9`, `min`, `mean`, `max`), `error_rate` or `delivered`.
-    #[schemars(required, with = "Option<String>", extend("examples" = ["response_time.p99"]))]
-    pub(super) metric: Option<Spanned<String>>,
-    /// A comparison with a time (`us`, `ms`, `s`) or a share (`%` or a fraction).
-    #[schemars(required, with = "Option<String>", extend("examples" = ["< 250ms"]))]
-    pub(super) limit: Option<Spanned<String>>,
 }

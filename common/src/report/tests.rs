@@ -5,8 +5,9 @@ use crate::measured::{Series, Tally};
 use crate::outcome::Outcome;
 use crate::plan::{Agents, Arrivals, BaseUrl, HttpVersion, Target, Tls};
 use crate::revision::{Revision, Shift};
-use crate::threshold::Threshold;
+use crate::threshold::{Status, Terms, Threshold, Window};
 use crate::time::NANOS_PER_SECOND;
+use crate::watch::WindowTally;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -25,6 +26,7 @@ struct World {
     agents: Vec<AgentEvidence>,
     faults: Vec<FaultEvidence>,
     revisions: Vec<Revision>,
+    windows: Vec<Option<WindowTally>>,
     ending: Ending,
 }
 
@@ -45,6 +47,7 @@ fn sound() -> World {
         agents: vec![agent("a1"), agent("a2")],
         faults: vec![],
         revisions: vec![],
+        windows: vec![],
         ending: Ending::Completed,
     }
 }
@@ -137,6 +140,14 @@ fn plan(thresholds: &[(&str, &str)]) -> Plan {
     }
 }
 
+/// The first rule is one of windows, and this came of them.
+fn in_windows(world: &mut World, tally: WindowTally) {
+    let terms = Terms { window: Some(Window { length_s: 5, every_s: 1 }), ..Terms::default() };
+    let rule = world.plan.thresholds.remove(0).under(terms);
+    world.plan.thresholds.insert(0, rule);
+    world.windows = vec![Some(tally)];
+}
+
 fn report(world: &World) -> Report {
     Report::of(Evidence {
         plan: &world.plan,
@@ -151,6 +162,7 @@ fn report(world: &World) -> Report {
         agents: &world.agents,
         faults: &world.faults,
         revisions: &world.revisions,
+        windows: &world.windows,
         ending: world.ending.clone(),
         warnings: vec![],
     })
@@ -217,6 +229,55 @@ fn an_agent_that_changed_its_pacing_is_a_warning() {
 }
 
 #[test]
+fn a_rule_of_windows_is_told_with_what_became_of_them() {
+    let told = |tally: WindowTally| {
+        let report = report_after(|w| {
+            w.plan = plan(&[("response_time.p99", "< 15ms")]);
+            in_windows(w, tally);
+        });
+        let row = report.thresholds[0].clone();
+        (row.holds, row.name(), row.measured().unwrap_or_default(), row.note())
+    };
+    let tally = WindowTally { judged: 6, worst: Some(9_000.0), worst_s: Some(3), ..WindowTally::default() };
+    let name = "response_time.p99 (any 5s)".to_owned();
+    assert_eq!(
+        told(tally.clone()),
+        (true, name.clone(), "9.000 ms".into(), "6 windows, worst from 3.0 s".into())
+    );
+    let broken =
+        WindowTally { broken: 2, first_broken_s: Some(1), worst: Some(20_000.0), too_few: 1, ..tally };
+    let note = "broken in 2 of 6 windows, first from 1.0 s, worst from 3.0 s, 1 with too few requests";
+    assert_eq!(told(broken), (false, name.clone(), "20.00 ms".into(), note.into()));
+    let nothing = WindowTally { too_few: 6, ..WindowTally::default() };
+    let note = "no window could be judged, 6 with too few requests";
+    assert_eq!(told(nothing), (false, name, String::new(), note.into()));
+}
+
+#[test]
+fn counts_rates_and_statuses_of_the_whole_run_are_judged() {
+    let of = |status: u16| Terms { status: Some(Status::Code(status)), ..Terms::default() };
+    for (metric, limit, terms, value, holds) in [
+        ("requests", ">= 100", Terms::default(), Some(100.0), true),
+        ("requests", "< 100", of(404), Some(0.0), true),
+        ("rate", ">= 10/s", Terms::default(), Some(10.0), true),
+        ("rate", "> 10/s", of(200), Some(10.0), false),
+        ("errors", "<= 0", Terms::default(), Some(0.0), true),
+        ("share", ">= 99%", of(200), Some(1.0), true),
+        ("share", "> 0%", of(503), Some(0.0), false),
+        ("error_rate", "< 1%", Terms { min_samples: 101, ..Terms::default() }, Some(0.0), false),
+        ("error_rate", "< 1%", Terms { min_samples: 100, ..Terms::default() }, Some(0.0), true),
+        ("error_rate", "< 1%", Terms { step: Some("nobody".into()), ..Terms::default() }, None, false),
+    ] {
+        let report = report_after(|w| {
+            w.plan = plan(&[(metric, limit)]);
+            w.plan.thresholds[0] = w.plan.thresholds[0].clone().under(terms.clone());
+        });
+        let row = &report.thresholds[0];
+        assert_eq!((row.value, row.holds), (value, holds), "{metric} {limit} {terms}");
+    }
+}
+
+#[test]
 fn a_report_survives_its_json() {
     let report = report_after(|w| {
         w.plan = plan(&[("response_time.p99", "< 15ms"), ("browse.delivered", ">= 0.5")]);
@@ -236,6 +297,7 @@ fn a_report_survives_its_json() {
 fn the_keys_of_the_json_are_a_contract() {
     let report = report_after(|w| {
         w.plan = plan(&[("response_time.p99", "< 15ms")]);
+        in_windows(w, WindowTally::default());
         lose(w, 0, 7);
         w.totals.tallies[0].late = 1;
         w.faults = vec![fault(FaultKind::AgentLost, Some("a1"), 7.25, None)];
@@ -268,7 +330,8 @@ fn the_keys_of_the_json_are_a_contract() {
         "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,kind,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
         "shortfalls[].{agent,planned,started,t_s,width_s}",
         "story.{answered,asked,delivered,headline,trust}",
-        "thresholds[].{holds,limit,metric,unit,value}",
+        "thresholds[].windows.{broken,every_s,first_broken_s,judged,length_s,too_few,worst_s}",
+        "thresholds[].{abort,holds,limit,metric,min_samples,samples,scope,unit,value,windows}",
         "timeline[].{errors,fault,p50,p95,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
         "verdict.{reasons,result}",
         "{agents,changes,faults,heat,imbalances,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",

@@ -6,7 +6,7 @@ use crate::outcome::Outcome;
 use crate::report::books::Books;
 use crate::report::delivery::Delivery;
 use crate::report::load;
-use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow, Unit};
+use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow};
 use crate::run::Ending;
 use crate::series::series_of;
 use schemars::JsonSchema;
@@ -95,6 +95,7 @@ fn ending(ending: &Ending) -> Option<Finding> {
             Judgment::Aborted,
             "the run was interrupted twice: what was under way was given up".to_owned(),
         )),
+        Ending::ThresholdBroken(why) => Some((Judgment::Fail, format!("the run was stopped: {why}"))),
         Ending::StoreFailed(why) => Some((Judgment::Aborted, format!("the run was stopped: {why}"))),
         Ending::AgentLost(why) => Some((Judgment::Invalid, why.clone())),
         Ending::NotStarted(why) => Some((Judgment::Invalid, format!("the run did not start: {why}"))),
@@ -154,17 +155,17 @@ fn headline(fault: &FaultRow) -> String {
 }
 
 fn broken(row: &ThresholdRow) -> String {
-    let limit = spaced(&row.limit);
-    match (row.value, row.unit) {
-        (None, _) => format!("{}: no samples, limit {limit}", row.metric),
-        (Some(value), Unit::Us) => format!("{} is {}, limit {limit}", row.metric, human::time(value)),
-        (Some(value), Unit::Share) => format!("{} is {}, limit {limit}", row.metric, human::share(value)),
+    let (name, limit, note) = (row.name(), spaced(&row.limit), row.note());
+    let note = if note.is_empty() { note } else { format!(" ({note})") };
+    match row.measured() {
+        None => format!("{name}: no samples, limit {limit}{note}"),
+        Some(value) => format!("{name} is {value}, limit {limit}{note}"),
     }
 }
 
 /// `< 250ms` as `< 250 ms`.
 fn spaced(limit: &str) -> String {
-    match limit.find(|c: char| c == '%' || c.is_alphabetic()) {
+    match limit.find(|c: char| c == '%' || c.is_alphabetic()).filter(|_| !limit.contains('/')) {
         Some(unit) => format!("{} {}", &limit[..unit], &limit[unit..]),
         None => limit.to_owned(),
     }

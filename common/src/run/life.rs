@@ -8,6 +8,12 @@ use crate::time::RunTime;
 use std::time::Duration;
 
 impl Run {
+    /// How it ends, as far as that is known: a run that is drained knows.
+    #[must_use]
+    pub const fn ending(&self) -> &Ending {
+        &self.ending
+    }
+
     pub(super) fn on_joined(
         &mut self,
         session: SessionId,

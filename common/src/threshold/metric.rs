@@ -24,6 +24,14 @@ pub enum Measure {
     ErrorRate,
     /// Started ÷ planned, without what a stop took away; a fraction.
     Delivered,
+    /// The share of finished requests that were answered with the status that the rule names; a fraction.
+    Share,
+    /// Finished requests per second, or those of them with the status that the rule names.
+    Rate,
+    /// Finished requests, or those of them with the status that the rule names.
+    Requests,
+    /// Finished requests that were errors of the target.
+    Errors,
 }
 
 /// One of the three times of a request.
@@ -70,7 +78,7 @@ pub enum MetricError {
     /// A time without a statistic.
     #[error("`{0}` needs a statistic")]
     NoStat(Time),
-    /// A share with a statistic.
+    /// What has no statistics with one.
     #[error("`{0}` has no statistics")]
     NotATime(String),
     /// Empty, or with too many dots.
@@ -79,13 +87,27 @@ pub enum MetricError {
 }
 
 impl Measure {
-    /// Whether it is a time or a share.
+    /// What sort of value it is.
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
             Self::Time(..) => Kind::Time,
-            Self::ErrorRate | Self::Delivered => Kind::Share,
+            Self::ErrorRate | Self::Delivered | Self::Share => Kind::Share,
+            Self::Rate => Kind::Rate,
+            Self::Requests | Self::Errors => Kind::Count,
         }
+    }
+
+    /// Whether it is known second by second, so that a part of the run can be judged by it.
+    #[must_use]
+    pub const fn is_by_second(self) -> bool {
+        !matches!(self, Self::Time(Time::Service | Time::SendLag, _) | Self::Delivered)
+    }
+
+    /// Whether answers of one status can be meant by it.
+    #[must_use]
+    pub const fn takes_status(self) -> bool {
+        matches!(self, Self::Share | Self::Rate | Self::Requests)
     }
 }
 
@@ -93,7 +115,7 @@ impl MetricError {
     /// What is allowed, the nearest name first.
     #[must_use]
     pub fn remedy(&self) -> String {
-        let measures = || TIMES.map(Time::name).into_iter().chain([ERROR_RATE, DELIVERED]);
+        let measures = || TIMES.map(Time::name).into_iter().chain(PLAIN.map(|(name, _)| name));
         let stats = || STATS.map(Stat::name).into_iter();
         let listed = |names: Vec<&str>| format!("allowed: {}", names.join(", "));
         let meant =
@@ -123,8 +145,8 @@ impl FromStr for Metric {
         // A scenario may bear the name of a measure: the last parts decide.
         let (scenario, measure) = match parts[..] {
             [measure] => (None, read_measure(measure, None)?),
-            [scenario, share] if is_share(share) => (Some(scenario), read_measure(share, None)?),
-            [share, stat] if is_share(share) && is_stat(stat) => {
+            [scenario, share] if is_plain(share) => (Some(scenario), read_measure(share, None)?),
+            [share, stat] if is_plain(share) && is_stat(stat) => {
                 return Err(MetricError::NotATime(share.to_owned()));
             }
             [time, stat] if is_time(time) || is_nearly_time(time) || is_stat(stat) => {
@@ -135,6 +157,17 @@ impl FromStr for Metric {
             _ => return Err(MetricError::Form),
         };
         Ok(Self { scenario: scenario.map(str::to_owned), measure })
+    }
+}
+
+impl Metric {
+    /// The same of the response time, for messages.
+    pub(crate) fn response(&self) -> String {
+        let measure = match self.measure {
+            Measure::Time(_, stat) => Measure::Time(Time::Response, stat),
+            other => other,
+        };
+        Self { measure, ..self.clone() }.to_string()
     }
 }
 
@@ -151,8 +184,10 @@ impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Time(time, stat) => write!(f, "{time}.{stat}"),
-            Self::ErrorRate => f.write_str(ERROR_RATE),
-            Self::Delivered => f.write_str(DELIVERED),
+            Self::ErrorRate | Self::Delivered | Self::Share | Self::Rate | Self::Requests | Self::Errors => {
+                let name = PLAIN.iter().find(|(_, measure)| measure == self).map(|(name, _)| *name);
+                f.write_str(name.unwrap_or_default())
+            }
         }
     }
 }
@@ -198,8 +233,8 @@ impl Stat {
     }
 }
 
-fn is_share(name: &str) -> bool {
-    name == ERROR_RATE || name == DELIVERED
+fn is_plain(name: &str) -> bool {
+    PLAIN.iter().any(|(plain, _)| *plain == name)
 }
 
 fn is_time(name: &str) -> bool {
@@ -215,11 +250,10 @@ fn is_stat(name: &str) -> bool {
 }
 
 fn read_measure(measure: &str, stat: Option<&str>) -> Result<Measure, MetricError> {
-    if is_share(measure) {
+    if let Some((name, plain)) = PLAIN.into_iter().find(|(name, _)| *name == measure) {
         return match stat {
-            Some(_) => Err(MetricError::NotATime(measure.to_owned())),
-            None if measure == ERROR_RATE => Ok(Measure::ErrorRate),
-            None => Ok(Measure::Delivered),
+            Some(_) => Err(MetricError::NotATime(name.to_owned())),
+            None => Ok(plain),
         };
     }
     let time = TIMES.into_iter().find(|time| time.name() == measure);
@@ -230,8 +264,15 @@ fn read_measure(measure: &str, stat: Option<&str>) -> Result<Measure, MetricErro
     Ok(Measure::Time(time, known))
 }
 
-const ERROR_RATE: &str = "error_rate";
-const DELIVERED: &str = "delivered";
+/// What has no statistics.
+const PLAIN: [(&str, Measure); 6] = [
+    ("error_rate", Measure::ErrorRate),
+    ("delivered", Measure::Delivered),
+    ("share", Measure::Share),
+    ("rate", Measure::Rate),
+    ("requests", Measure::Requests),
+    ("errors", Measure::Errors),
+];
 const TIMES: [Time; 3] = [Time::Response, Time::Service, Time::SendLag];
 const STATS: [Stat; 8] =
     [Stat::P50, Stat::P90, Stat::P95, Stat::P99, Stat::P99_9, Stat::Min, Stat::Mean, Stat::Max];

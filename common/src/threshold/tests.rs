@@ -13,6 +13,11 @@ fn metrics_read_and_print_alike() {
         ("index.delivered", Some("index"), Measure::Delivered, "a share of one scenario"),
         ("delivered.delivered", Some("delivered"), Measure::Delivered, "a scenario with a measure's name"),
         ("send_lag.error_rate", Some("send_lag"), Measure::ErrorRate, "likewise"),
+        ("rate", None, Measure::Rate, "of all requests"),
+        ("errors.rate", Some("errors"), Measure::Rate, "a scenario with another measure's name"),
+        ("a.share", Some("a"), Measure::Share, "of a status"),
+        ("requests", None, Measure::Requests, "a count"),
+        ("b.errors", Some("b"), Measure::Errors, "a count of one scenario"),
         ("p99.send_lag.min", Some("p99"), Measure::Time(Time::SendLag, Stat::Min), "a statistic's name"),
     ] {
         let metric: Metric = text.parse().unwrap();
@@ -23,7 +28,7 @@ fn metrics_read_and_print_alike() {
 
 #[test]
 fn a_wrong_part_of_a_metric_is_named_with_what_is_allowed() {
-    let measures = "allowed: response_time, service_time, send_lag, error_rate, delivered";
+    let measures = "allowed: response_time, service_time, send_lag, error_rate, delivered, share, rate, requests, errors";
     let stats = "allowed: p50, p90, p95, p99, p99_9, min, mean, max";
     for (text, what, remedy) in [
         ("latency.p99", "unknown measure `latency`", measures.to_owned()),
@@ -53,20 +58,26 @@ fn a_wrong_part_of_a_metric_is_named_with_what_is_allowed() {
 
 #[test]
 fn limits_are_exact_in_their_base_unit() {
-    for (text, kind, bound, printed) in [
-        ("< 250ms", Kind::Time, 250_000.0, "< 250ms"),
-        ("<=1.5s", Kind::Time, 1_500_000.0, "<= 1.5s"),
-        (">  7 us", Kind::Time, 7.0, "> 7us"),
-        ("<= 1%", Kind::Share, 0.01, "<= 1%"),
-        ("> 99.9%", Kind::Share, 0.999, "> 99.9%"),
-        (">= 0.5", Kind::Share, 0.5, ">= 0.5"),
-        ("> 0", Kind::Share, 0.0, "> 0"),
-        ("<= 3600s", Kind::Time, 3_600e6, "<= 3600s"),
+    for (text, metric, bound, printed) in [
+        ("< 250ms", "response_time.p99", 250_000.0, "< 250ms"),
+        ("<=1.5s", "send_lag.max", 1_500_000.0, "<= 1.5s"),
+        (">  7 us", "service_time.min", 7.0, "> 7us"),
+        ("<= 1%", "error_rate", 0.01, "<= 1%"),
+        ("> 99.9%", "delivered", 0.999, "> 99.9%"),
+        (">= 0.5", "share", 0.5, ">= 0.5"),
+        ("> 0", "error_rate", 0.0, "> 0"),
+        ("<= 3600s", "response_time.max", 3_600e6, "<= 3600s"),
+        ("> 100/s", "rate", 100.0, "> 100/s"),
+        (">= 0.5 /s", "a.rate", 0.5, ">= 0.5/s"),
+        ("<= 10", "errors", 10.0, "<= 10"),
+        ("> 1000000", "requests", 1e6, "> 1000000"),
     ] {
         let limit: Limit = text.parse().unwrap();
-        assert_eq!((limit.kind(), limit.bound()), (kind, bound), "{text}");
+        assert_eq!(limit.bound(), bound, "{text}");
         assert_eq!(limit.to_string(), printed);
         assert_eq!(printed.parse(), Ok(limit), "what was printed reads back");
+        let rule = Threshold::new(metric.parse().unwrap(), limit).unwrap();
+        assert_eq!(rule.to_string(), format!("{metric} {printed}"));
     }
 }
 
@@ -83,7 +94,8 @@ fn anything_else_is_no_limit() {
         ("< 1e3ms", LimitError::Number, "an exponent"),
         ("< 5 parsecs", LimitError::Number, "unknown unit"),
         ("< 150%", LimitError::Range(Kind::Share), "more than everything"),
-        ("< 250", LimitError::Range(Kind::Share), "a time without its unit"),
+        ("< 2e9/s", LimitError::Number, "an exponent of a rate"),
+        ("< 9999999999999/s", LimitError::Range(Kind::Rate), "no rate"),
         ("< 3601s", LimitError::Range(Kind::Time), "beyond the histograms"),
     ] {
         assert_eq!(text.parse::<Limit>(), Err(expected), "{text}: {why}");
@@ -106,12 +118,54 @@ fn a_limit_holds_as_its_sign_says() {
 }
 
 #[test]
-fn times_are_limited_by_times_and_shares_by_shares() {
+fn every_kind_of_metric_has_its_kind_of_limit() {
     let threshold =
         |metric: &str, limit: &str| Threshold::new(metric.parse().unwrap(), limit.parse().unwrap());
     assert_eq!(threshold("a.send_lag.p50", "<1ms").unwrap().to_string(), "a.send_lag.p50 < 1ms");
-    assert_eq!(threshold("error_rate", "< 1ms"), Err(LimitError::Kind { metric: Kind::Share }));
-    let error = threshold("send_lag.p50", "< 1%").unwrap_err();
-    assert_eq!(error.to_string(), "the metric is a time, the limit is not");
-    assert_eq!(error.remedy(), "write a time, like \"< 250ms\"");
+    for (metric, limit, what, remedy) in [
+        ("send_lag.p50", "< 1%", "the metric is a time, the limit is not", "write a time, like \"< 250ms\""),
+        ("send_lag.p50", "< 250", "the metric is a time, the limit is not", "write a time, like \"< 250ms\""),
+        (
+            "error_rate",
+            "< 1ms",
+            "the metric is a share, the limit is not",
+            "write a share, like \"< 1%\" or \"< 0.01\"",
+        ),
+        ("error_rate", "< 10", "a limit that can never matter", "shares lie between 0% and 100%"),
+        ("rate", "> 100", "the metric is a rate, the limit is not", "write a rate, like \"> 100/s\""),
+        ("errors", "< 1%", "the metric is a count, the limit is not", "write a count, like \"<= 10\""),
+        ("requests", "> 1/s", "the metric is a count, the limit is not", "write a count, like \"<= 10\""),
+    ] {
+        let error = threshold(metric, limit).unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.remedy()), (what, remedy), "{metric} {limit}");
+    }
+}
+
+#[test]
+fn a_status_is_a_code_or_a_class() {
+    for (text, status, of, not) in [
+        ("404", Status::Code(404), 404, 400),
+        ("5xx", Status::Class(5), 599, 499),
+        ("2XX", Status::Class(2), 200, 300),
+    ] {
+        assert_eq!(text.parse(), Ok(status), "{text}");
+        assert!(status.is_of(of) && !status.is_of(not), "{text}");
+        assert_eq!(status.to_string(), text.to_lowercase());
+    }
+    for text in ["", "5", "5x", "0xx", "099", "1000", "40x", "xx5", "4xxx"] {
+        assert_eq!(text.parse::<Status>(), Err(StatusError), "{text}");
+    }
+}
+
+#[test]
+fn a_rule_says_of_what_it_holds() {
+    let rule = Threshold::new("rate".parse().unwrap(), "> 5/s".parse().unwrap()).unwrap();
+    let terms = Terms {
+        step: Some("search".into()),
+        phase: Some("stress".into()),
+        status: Some(Status::Class(5)),
+        window: Some(Window { length_s: 10, every_s: 1 }),
+        ..Terms::default()
+    };
+    assert_eq!(rule.under(terms).to_string(), "rate (step search, phase stress, 5xx, any 10s) > 5/s");
 }

@@ -2,7 +2,7 @@
 
 use crate::chronicle::Happened;
 use crate::coordinator::post::Mail;
-use crate::coordinator::{Coordinator, Watcher};
+use crate::coordinator::{Coordinator, Watcher, told_as};
 use crate::sessions::{Asked, Session};
 use common::plan::hash;
 use common::report::FaultKind;
@@ -137,7 +137,8 @@ impl<W: Watcher> Coordinator<W> {
         self.steering.refuse();
         let from = self.run.load_end();
         self.books.on_stop(from);
-        self.write(&Happened::Stopped { from_ns: from.nanos(), why: "stopped".into() });
+        let (why, text) = told_as(self.run.ending());
+        self.write(&Happened::Stopped { from_ns: from.nanos(), why: why.into(), text });
     }
 
     fn on_revised(&mut self, at: RunTime) {

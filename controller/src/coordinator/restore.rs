@@ -25,6 +25,8 @@ pub struct Restored {
     pub zero_at: Option<Duration>,
     /// How it ended, if it did.
     pub ending: Option<Ending>,
+    /// Why it was stopped, if it was.
+    stopped: Option<Ending>,
     /// How long the load was on.
     pub duration: Duration,
     /// Who took part, and whether they left.
@@ -50,6 +52,7 @@ pub fn restore(saved: &Saved, plan: Plan) -> Result<Restored, String> {
         owners: Owners::new(),
         zero_at: None,
         ending: None,
+        stopped: None,
         duration: Duration::ZERO,
         members: BTreeMap::new(),
         expired: BTreeMap::new(),
@@ -98,7 +101,11 @@ impl Restored {
             | Happened::Unpaused { .. } => {
                 happened.as_revision().map_or(Ok(()), |revision| self.books.revise(revision))?
             }
-            Happened::Stopped { from_ns, .. } => self.books.on_stop(time(from_ns)),
+            Happened::Stopped { from_ns, why, text } => {
+                self.books.on_stop(time(from_ns));
+                self.stopped = ending(&why, text);
+            }
+            Happened::Judged { rule, tally } => self.books.restore_windows(rule, tally),
             Happened::Expired { session, from_ns, since_ns, why } => {
                 self.expired.insert(session, time(from_ns));
                 self.books.on_lost(session, time(since_ns), &why);
@@ -171,7 +178,10 @@ impl<W: Watcher> Coordinator<W> {
         self.write(&Happened::Resumed { epoch, from_ns: from.nanos(), at_ns: at.nanos() });
         self.watcher.on_line(&format!("going on with run {}", self.run_id));
         if stopped.is_some() {
-            self.take(Fact::Stopped);
+            self.take(match restored.stopped {
+                Some(Ending::ThresholdBroken(why)) => Fact::ThresholdBroken(why),
+                _ => Fact::Stopped,
+            });
         }
         Ok(())
     }
@@ -193,6 +203,7 @@ fn ending(how: &str, why: String) -> Option<Ending> {
         "aborted" => Ending::Aborted,
         "stopped" => Ending::Stopped,
         "agent_lost" => Ending::AgentLost(why),
+        "threshold_broken" => Ending::ThresholdBroken(why),
         "store_failed" => Ending::StoreFailed(why),
         "not_started" => Ending::NotStarted(why),
         _ => return None,

@@ -2,13 +2,14 @@
 
 use super::planned::Ahead;
 use super::{Board, Edition};
-use crate::books::Stands;
+use crate::books::{Books, Stands};
 use crate::conduct::{Label, account_until};
 use crate::coordinator::{Progress, Watcher};
 use common::live::{Live, LiveAgent, LiveRun, LiveThreshold, LogLine, Standing};
-use common::report::{Report, StretchRows};
+use common::report::{Report, StretchRows, Unit};
 use common::run::{Ending, State};
 use common::time::RunTime;
+use common::watch::State as Judged;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -154,7 +155,7 @@ impl Publisher {
             scenarios: (0..books.plan().scenarios.len()).map(|n| books.live_scenario(n, stands(n))).collect(),
             series: books.live_series(),
             agents: agents.map(agent).collect(),
-            thresholds: thresholds(books.plan()),
+            thresholds: thresholds(books),
             failures: books.live_failures(FAILURES),
             ledger_ok: books.is_sound(),
             warnings: books.faults().iter().map(|fault| fault.text.clone()).collect(),
@@ -191,16 +192,24 @@ impl Watcher for Publisher {
     }
 }
 
-fn thresholds(plan: &common::plan::Plan) -> Vec<LiveThreshold> {
-    let row = |threshold: &common::threshold::Threshold| LiveThreshold {
-        metric: threshold.metric().to_string(),
-        limit: threshold.limit().to_string(),
-        value: None,
-        unit: String::new(),
-        state: Standing::Waiting,
-        abort: false,
+fn thresholds(books: &Books) -> Vec<LiveThreshold> {
+    let row = |standing: common::watch::Standing| {
+        let (metric, terms) = (standing.rule.metric(), standing.rule.terms());
+        LiveThreshold {
+            metric: metric.to_string(),
+            limit: standing.rule.limit().to_string(),
+            scope: terms.to_string(),
+            value: standing.value,
+            unit: Unit::of(metric.measure.kind()).name().to_owned(),
+            state: match standing.state {
+                Judged::Ok => Standing::Ok,
+                Judged::Broken => Standing::Broken,
+                Judged::Waiting => Standing::Waiting,
+            },
+            abort: terms.abort.is_some(),
+        }
     };
-    plan.thresholds.iter().map(row).collect()
+    books.standings().into_iter().map(row).collect()
 }
 
 fn waiting_for(progress: &Progress<'_>) -> Vec<String> {

@@ -45,10 +45,12 @@ fn threshold(row: &ThresholdRow) -> TestCase {
         TestCaseStatus::success()
     } else {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_message(format!("measured {}", measured(row)));
+        let note = row.note();
+        let apart = if note.is_empty() { "" } else { "; " };
+        status.set_message(format!("measured {}{apart}{note}", measured(row)));
         status
     };
-    let mut case = TestCase::new(format!("{} {}", row.metric, row.limit), status);
+    let mut case = TestCase::new(format!("{} {}", row.name(), row.limit), status);
     case.set_classname("thresholds");
     case
 }

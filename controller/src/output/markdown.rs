@@ -31,11 +31,14 @@ pub(super) fn render(report: &Report) -> String {
         text += "\n| threshold | limit | measured | |\n|---|---|---:|---|\n";
         for row in &report.thresholds {
             let holds = if row.holds { "pass" } else { "**fail**" };
+            let note = row.note();
+            let measured = measured(row);
+            let measured = if note.is_empty() { measured } else { format!("{measured} ({note})") };
             text += &format!(
                 "| {} | {} | {} | {holds} |\n",
-                escaped(&row.metric),
+                escaped(&row.name()),
                 escaped(&row.limit),
-                measured(row)
+                escaped(&measured)
             );
         }
     }

@@ -289,6 +289,7 @@ mod tests {
         };
         let threshold = |metric: &str, state| LiveThreshold {
             metric: metric.into(),
+            scope: String::new(),
             limit: "< 250ms".into(),
             value: None,
             unit: "us".into(),

@@ -1,5 +1,5 @@
 use super::*;
-use common::report::{FaultKind, FaultRow, Lag, RunHead, TimelineRow, Verdict};
+use common::report::{FaultKind, FaultRow, Lag, RunHead, TimelineRow, Unit, Verdict};
 use std::collections::BTreeMap;
 
 fn summary(times: [u64; 6]) -> Summary {
@@ -9,7 +9,18 @@ fn summary(times: [u64; 6]) -> Summary {
 }
 
 fn rule(metric: &str, limit: &str, unit: Unit, value: f64, holds: bool) -> ThresholdRow {
-    ThresholdRow { metric: metric.into(), limit: limit.into(), unit, value: Some(value), holds }
+    ThresholdRow {
+        metric: metric.into(),
+        limit: limit.into(),
+        scope: String::new(),
+        unit,
+        value: Some(value),
+        holds,
+        samples: None,
+        min_samples: 1,
+        abort: false,
+        windows: None,
+    }
 }
 
 fn outcomes() -> BTreeMap<String, u64> {

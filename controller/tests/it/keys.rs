@@ -15,6 +15,7 @@ mod client;
 mod documents;
 mod loads;
 mod replay;
+mod rules;
 mod table;
 
 use table::Row;
@@ -85,7 +86,13 @@ fn every_key_of_the_plan_changes_something() {
 
 /// Every row of every table.
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    table::ROWS.iter().chain(client::ROWS).chain(documents::ROWS).chain(loads::ROWS).chain(replay::ROWS)
+    table::ROWS
+        .iter()
+        .chain(client::ROWS)
+        .chain(documents::ROWS)
+        .chain(loads::ROWS)
+        .chain(replay::ROWS)
+        .chain(rules::ROWS)
 }
 
 /// Runs the plan without and with the row's key; tells what was seen otherwise than the row says.

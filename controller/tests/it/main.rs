@@ -12,6 +12,7 @@ mod closed;
 mod stream;
 mod collected;
 mod import;
+mod limits;
 mod stall;
 mod refusals;
 mod endings;

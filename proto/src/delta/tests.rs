@@ -34,7 +34,7 @@ fn any_delta() -> impl Strategy<Value = Delta> {
             }
             let cursors = vec![RunTime::from_nanos(seq), RunTime::ZERO];
             let cumulative = measured.tallies.clone();
-            Delta { seq, share_epoch, cursors, measured, cumulative, fin }
+            Delta { seq, share_epoch, cursors, measured, cumulative, fin, told: RunTime::from_nanos(seq) }
         },
     )
 }
@@ -86,6 +86,7 @@ fn claims_outside_the_plan_are_refused() {
                 measured: Measured::sized(1, 1),
                 cumulative: vec![Tally::default()],
                 fin: false,
+                told: RunTime::ZERO,
             },
         )
     };

@@ -167,6 +167,11 @@ pub struct Heartbeat {
     /// changes, it is given more time.
     #[prost(uint32, tag = "12")]
     pub fetched_permille: u32,
+    /// Run time before which everything that happened is in the deltas up to told_seq: an agent with nothing new says so.
+    #[prost(uint64, tag = "13")]
+    pub told: u64,
+    #[prost(uint64, tag = "14")]
+    pub told_seq: u64,
 }
 /// The answer to an order that needs one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -546,6 +551,9 @@ pub struct Delta {
     /// The last one of this run: nothing that is not counted here was or will be started.
     #[prost(bool, tag = "9")]
     pub fin: bool,
+    /// Run time before which everything that happened is in this delta or in one before it.
+    #[prost(uint64, tag = "10")]
+    pub told: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ScenarioDelta {
@@ -688,7 +696,7 @@ pub struct Histogram {
     pub overflow: u64,
 }
 /// What became of the arrivals due in one stretch of run time.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Bucket {
     /// Where it begins, in seconds of run time; a multiple of the width.
     #[prost(uint64, tag = "1")]
@@ -708,6 +716,9 @@ pub struct Bucket {
     /// How long users were active, in microseconds of all of them together; in users loads.
     #[prost(uint64, tag = "7")]
     pub user_us: u64,
+    /// Answers by status.
+    #[prost(message, repeated, tag = "8")]
+    pub status: ::prost::alloc::vec::Vec<StatusCount>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeltaAck {

@@ -164,4 +164,85 @@ pub(super) const SLIPS: &[(&str, &str, &str)] = &[
     ("limit: s.error_rate < 1ms", "`limit`: the metric is a share, the limit is not", "\"< 1%\""),
     ("limit: t.error_rate < 1%", "`metric`: no scenario is named `t`", "scenarios: `s`"),
     ("limit: s.eror_rate < 1%", "`metric`: unknown measure `eror_rate`", "did you mean `error_rate`?"),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", window = \"1500ms\"",
+        "`window` is not a number of whole seconds",
+        "write \"2s\"",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", window = \"2h\"",
+        "`window`: too long",
+        "at most 1h",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", window = \"10s\"",
+        "`window` is longer than what it is to look at",
+        "at most 9s",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", phase = \"calm\", window = \"6s\"",
+        "`window` is longer than what it is to look at",
+        "at most 5s",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", every = \"2s\"",
+        "`every` means nothing without `window`",
+        "window = ",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", window = \"2s\", every = \"3s\"",
+        "`every` leaves out what is due between two windows",
+        "at most the window, \"2s\"",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", grace = \"3s\"",
+        "`grace` means nothing without `abort`",
+        "abort = true",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", abort = \"yes\"",
+        "`abort` must be true or false, not a text",
+        "like false",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", min_samples = 0",
+        "`min_samples` is out of range",
+        "from 1",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", step = \"GTE /\"",
+        "`step`: no step is named `GTE /`",
+        "did you mean `GET /`?",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", phase = \"clam\"",
+        "`phase`: no phase is named `clam`",
+        "did you mean `calm`?",
+    ),
+    (
+        "rule: metric = \"s.response_time.p99\", limit = \"< 1s\", status = \"5xx\"",
+        "`status` means nothing for `response_time.p99`",
+        "`share`, `rate` and `requests`",
+    ),
+    (
+        "rule: metric = \"rate\", limit = \"> 1/s\", status = \"5x\"",
+        "`status`: not a status",
+        "a class like \"5xx\"",
+    ),
+    ("rule: metric = \"share\", limit = \"< 1%\"", "`share` needs a `status`", "status = \"5xx\""),
+    (
+        "rule: metric = \"s.service_time.p99\", limit = \"< 1s\", window = \"5s\"",
+        "`window`: `service_time.p99` is not known second by second",
+        "`s.response_time.p99`",
+    ),
+    (
+        "rule: metric = \"delivered\", limit = \"> 99%\", abort = true",
+        "`abort`: `delivered` is not known second by second",
+        "when the books are closed",
+    ),
+    (
+        "rule: metric = \"delivered\", limit = \"> 99%\", step = \"GET /\"",
+        "`step` means nothing for `delivered`",
+        "leave `step` out",
+    ),
 ];

@@ -144,6 +144,7 @@ fn order_name(order: &Order) -> &'static str {
         Order::Close(Ending::Aborted) => "aborted",
         Order::Close(Ending::Stopped) => "stopped",
         Order::Close(Ending::AgentLost(_)) => "agent lost",
+        Order::Close(Ending::ThresholdBroken(_)) => "threshold broken",
         Order::Close(Ending::StoreFailed(_)) => "store failed",
         Order::Close(Ending::NotStarted(_)) => "not started",
     }

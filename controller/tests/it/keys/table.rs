@@ -315,22 +315,4 @@ pub(super) const ROWS: &[Row] = &[
         seen_after: "0",
         ..PLAIN
     },
-    Row {
-        key: "threshold.limit",
-        with: &[("threshold", "[{ metric = \"error_rate\", limit = \"< 1%\" }]")],
-        after: "\"> 50%\"",
-        look: code,
-        seen_before: "0",
-        seen_after: "99",
-        ..PLAIN
-    },
-    Row {
-        key: "threshold.metric",
-        with: &[("threshold", "[{ metric = \"error_rate\", limit = \"< 1%\" }]")],
-        after: "\"s.delivered\"",
-        look: code,
-        seen_before: "0",
-        seen_after: "99",
-        ..PLAIN
-    },
 ];
