@@ -117,6 +117,10 @@ impl Agent {
                     search = Search { pause: PAUSE_AFTER_RUN, ..Search::new() };
                     format!("waiting for the next run at {}", self.controller)
                 }
+                End::Forgotten => {
+                    ties.give_up().await;
+                    continue;
+                }
                 End::Rejected(why) => {
                     ties.give_up().await;
                     return Err(JoinError::Rejected(why));

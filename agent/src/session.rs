@@ -35,6 +35,8 @@ pub(crate) enum End {
     Rejected(String),
     /// Nobody answers at the address.
     Unreachable(String),
+    /// The controller has no run, and does not know the one that this agent believes in.
+    Forgotten,
     /// The operator stopped the agent.
     Interrupted,
 }
@@ -81,10 +83,16 @@ struct Link<'a, 'b> {
 /// Joins and serves until the stream ends.
 pub(crate) async fn serve(ties: &mut Ties<'_>) -> End {
     ties.stream_no += 1;
+    let (mut told, say, agent) = (false, ties.say, ties.agent);
+    let on_idle = || {
+        if !std::mem::replace(&mut told, true) {
+            say(&format!("{} waits for a run at {}", agent.name, agent.controller));
+        }
+    };
     let joined = tokio::select! {
         biased;
         _ = ties.stopper.changed() => return End::Interrupted,
-        joined = join(ties.agent, ties.membership.as_ref(), ties.stream_no) => joined,
+        joined = join(ties.agent, ties.membership.as_ref(), ties.stream_no, on_idle) => joined,
     };
     let (joined, down, acks) = match joined {
         Ok(joined) => joined,
@@ -231,7 +239,7 @@ impl<'a, 'b> Link<'a, 'b> {
             Some(Down::Stop(stop)) => self.on_stop(command, &stop).await?,
             Some(Down::Release(release)) => return Err(End::Released(release.verdict)),
             Some(Down::Reject(reject)) => return Err(join::rejected(&reject)),
-            Some(Down::Welcome(_)) | None => {}
+            Some(Down::Welcome(_) | Down::Idle(_)) | None => {}
         }
         Ok(())
     }

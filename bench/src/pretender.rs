@@ -249,7 +249,7 @@ impl Agent {
             }
             Some(Down::Release(_)) => Err(End::Released),
             Some(Down::Reject(reject)) => Err(End::Lost(format!("refused: {}", reject.remedy))),
-            Some(Down::Stop(_) | Down::Welcome(_)) | None => Ok(()),
+            Some(Down::Stop(_) | Down::Welcome(_) | Down::Idle(_)) | None => Ok(()),
         }
     }
 

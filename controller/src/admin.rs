@@ -27,7 +27,7 @@ impl Admin {
 
     async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Steer) -> Result<T, Status> {
         let (reply, answer) = oneshot::channel();
-        let ending = || Status::unavailable("the controller is ending");
+        let ending = || Status::unavailable("no run is on, or the controller is ending");
         self.wishes.send(wish(reply)).await.map_err(|_| ending())?;
         answer.await.map_err(|_| ending())
     }

@@ -15,12 +15,14 @@ mod operator;
 mod plan;
 mod runs;
 mod start;
+mod submit;
 
 use import::ImportArgs;
 use operator::Operator;
 use plan::PlanCommand;
 use runs::{CompareArgs, RunsCommand};
 use start::StartArgs;
+use submit::SubmitArgs;
 
 /// Splits the load of a plan over agents, merges what they measured, reports.
 #[derive(Debug, Parser)]
@@ -32,8 +34,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a plan and report.
+    /// Run a plan and report; without a plan stay, and take runs from the page and the API.
     Start(StartArgs),
+    /// Queue a plan at a controller that stays.
+    Submit(SubmitArgs),
     /// Show it all in one process: a service to shoot at, two agents, a plan of 20 s.
     Demo {
         /// A folder for the report: as JSON, Markdown, JUnit, CSV and histogram log.
@@ -108,6 +112,7 @@ impl Cli {
     pub async fn run(self, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
         match self.command {
             Command::Start(args) => args.run(interrupts).await,
+            Command::Submit(args) => args.run(interrupts).await,
             Command::Demo { out } => demo_command::run(out, interrupts).await,
             Command::Plan(command) => command.run(),
             Command::Runs(command) => command.run(),

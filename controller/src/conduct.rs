@@ -5,7 +5,7 @@
 
 use crate::books::Books;
 use crate::coordinator::{Coordinator, Finished, Inputs, Steer, Task, Watcher};
-use crate::rpc::Service;
+use crate::rpc::{Lobby, Present, Service};
 use common::owners::Owners;
 use common::plan::Plan;
 use common::report::{Evidence, Report};
@@ -34,27 +34,60 @@ where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
     W: Watcher + ?Sized,
 {
-    let (events, incoming_events) = mpsc::channel(EVENTS);
-    let (epoch, token) = (task.journal.epoch(), task.token.clone());
-    let (files, tapes) = (Arc::clone(&task.plan.files), tapes(&task.plan.plan));
-    let (state, watched) = watch::channel("gathering");
+    let lobby = Arc::new(Lobby::new(false));
+    let (token, clock) = (task.token.clone(), task.clock.clone());
+    let service = Service { token, clock, lobby: Arc::clone(&lobby) };
     let (stop, stopped) = oneshot::channel();
-    let collector = task.collector.clone();
-    let clock = task.clock.clone();
-    let service =
-        Service { token, events, state: watched, epoch, clock, files, tapes, collector: collector.clone() };
-    let coordinator = Coordinator::new(task, state, &mut *watcher)?;
+    // The run is there before its first agent: a task runs when this one waits.
+    let run = preside(task, &lobby, Inbox { interrupts, steering }, &mut *watcher)?;
     let server = tokio::spawn(service.serve(incoming, stopped));
-    let mut finished = coordinator.conduct(Inputs { events: incoming_events, interrupts, steering }).await;
-    if let Some(collector) = collector {
-        finished.rows = Some(collector.settle().await);
-    }
+    let finished = run.await;
     drop(stop);
     // Agents that do not hang up must not keep the report waiting.
     if let Ok(Ok(Err(error))) = tokio::time::timeout(CLOSE_WITHIN, server).await {
         watcher.on_line(&error);
     }
     Ok(finished)
+}
+
+/// The operator's wishes.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Signals.
+    pub interrupts: mpsc::Receiver<()>,
+    /// Commands from elsewhere.
+    pub steering: mpsc::Receiver<Steer>,
+}
+
+/// Carries a run to its end with the agents that come in through a lobby. The run is present there at once.
+pub fn preside<W: Watcher>(
+    task: Task,
+    lobby: &Lobby,
+    inbox: Inbox,
+    watcher: W,
+) -> Result<impl Future<Output = Finished>, String> {
+    let (events, incoming) = mpsc::channel(EVENTS);
+    let (state, watched) = watch::channel("gathering");
+    let collector = task.collector.clone();
+    let present = Present {
+        events,
+        state: watched,
+        epoch: task.journal.epoch(),
+        files: Arc::clone(&task.plan.files),
+        tapes: tapes(&task.plan.plan),
+        collector: collector.clone(),
+    };
+    let coordinator = Coordinator::new(task, state, watcher)?;
+    lobby.open(present);
+    Ok(async move {
+        let Inbox { interrupts, steering } = inbox;
+        let mut finished = coordinator.conduct(Inputs { events: incoming, interrupts, steering }).await;
+        if let Some(collector) = collector {
+            finished.rows = Some(collector.settle().await);
+        }
+        lobby.close();
+        finished
+    })
 }
 
 /// The tapes of a plan's replays, by their hashes.

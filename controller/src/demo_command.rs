@@ -2,7 +2,8 @@
 
 use crate::exit::{Exit, Failure};
 use crate::live::say;
-use crate::start::{Start, parse_plan};
+use crate::read::parse_plan;
+use crate::start::Start;
 use demo::{Config, Service};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -24,6 +25,9 @@ pub async fn run(out: Option<std::path::PathBuf>, interrupts: mpsc::Receiver<()>
         token: None,
         out,
         admin: None,
+        web: None,
+        web_token: None,
+        files: None,
         data_dir: None,
         resume: false,
         keep_deltas: false,

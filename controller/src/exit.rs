@@ -1,5 +1,7 @@
 //! Exit codes: the one table.
 
+use common::report::Judgment;
+use common::run::Ending;
 use std::process::ExitCode;
 
 /// How a command ended, for scripts.
@@ -25,6 +27,41 @@ pub enum Exit {
     /// The numbers cannot be trusted; with `--strict` also: the plan was not delivered, by the generator's limits or
     /// by faults of the fleet.
     Invalid = 108,
+}
+
+impl Exit {
+    /// How a run ended for scripts; `strict`: whether a plan that was not delivered is a failure.
+    #[must_use]
+    pub const fn of(result: Judgment, ending: &Ending, strict: bool) -> Self {
+        match (result, ending) {
+            (Judgment::Pass, _) => Self::Ok,
+            (Judgment::GeneratorLimited | Judgment::Degraded, _) if strict => Self::Invalid,
+            (Judgment::GeneratorLimited | Judgment::Degraded, _) => Self::Ok,
+            (Judgment::Aborted, Ending::Stopped) => Self::Stopped,
+            (Judgment::Aborted, Ending::StoreFailed(_)) => Self::Internal,
+            (Judgment::Aborted, _) => Self::Interrupted,
+            (Judgment::Fail, _) => Self::ThresholdFailed,
+            (Judgment::Invalid, _) => Self::Invalid,
+        }
+    }
+}
+
+impl Exit {
+    /// The exit of this code; one that is not in the table is the program's own failure.
+    #[must_use]
+    pub fn of_code(code: u8) -> Self {
+        let all = [
+            Self::Ok,
+            Self::Usage,
+            Self::ThresholdFailed,
+            Self::Stopped,
+            Self::BadPlan,
+            Self::Interrupted,
+            Self::NotEnoughAgents,
+            Self::Invalid,
+        ];
+        all.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Self::Internal)
+    }
 }
 
 impl From<Exit> for ExitCode {

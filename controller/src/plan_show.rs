@@ -1,7 +1,7 @@
 //! `controller plan show`: the plan as it goes to agents, or the requests of one arrival.
 
 use crate::exit::{Exit, Failure};
-use crate::start::read_plan;
+use crate::read::read_plan;
 use common::plan::{Method, Plan};
 use common::script::{Message, NotRendered, Script, Vars, identity};
 use std::fmt::Write;

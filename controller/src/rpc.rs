@@ -1,22 +1,26 @@
 //! The gRPC service: bytes to events and back. Nothing is decided here but who may speak.
 
-use crate::collect::Collector;
-use crate::files::Files;
 use common::clock::Clock;
 use proto::v1::agent_service_server::{AgentService, AgentServiceServer};
-use proto::v1::{self, agent_message::Kind as Up, controller_message::Kind as Down};
+use proto::v1::{self, agent_message::Kind as Up};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
 use tonic::{Request, Response, Status, Streaming};
+
+mod converse;
+mod lobby;
+
+use converse::converse;
+pub use lobby::{Lobby, Place, Present, refusal};
 
 /// What the streams tell the coordinator.
 #[derive(Debug)]
@@ -126,20 +130,10 @@ impl Grant {
 pub struct Service {
     /// What agents must show; `None` on loopback.
     pub token: Option<Arc<str>>,
-    /// Where events go.
-    pub events: mpsc::Sender<Event>,
-    /// The state of the run in one word.
-    pub state: watch::Receiver<&'static str>,
-    /// +1 at every start of a controller on the same data.
-    pub epoch: u64,
     /// The clock that heartbeats are answered with.
     pub clock: Clock,
-    /// What agents may fetch.
-    pub files: Arc<Files>,
-    /// The same for tapes of replayed logs: their SHA-256 and where they are.
-    pub tapes: Arc<[(Vec<u8>, PathBuf)]>,
-    /// Who takes the agents' rows, when they are to keep some.
-    pub collector: Option<Collector>,
+    /// The way to the run that is on.
+    pub lobby: Arc<Lobby>,
 }
 
 impl Service {
@@ -172,37 +166,18 @@ impl Service {
             return Ok(());
         }
         let problem = if shown.is_some() { "another token than the controller's" } else { "no token" };
-        // A crowd at the door must not fill the queue: what does not fit is not told.
-        self.events.try_send(Event::Refused(problem)).unwrap_or_default();
+        if let Some(present) = self.present() {
+            // A crowd at the door must not fill the queue: what does not fit is not told.
+            present.events.try_send(Event::Refused(problem)).unwrap_or_default();
+        }
         Err(Status::unauthenticated(format!(
             "it showed {problem}: give it the controller's token with `agent join … --token-file FILE`"
         )))
     }
 
-    fn lease(&self, beat: &v1::Heartbeat, received_at: Duration, grant: &Grant) -> v1::ControllerMessage {
-        let (granted, share_epoch) = grant.on_heartbeat(beat.share_epoch, received_at);
-        self.message(Down::Lease(v1::Lease {
-            heartbeat: beat.number,
-            sent_at_local: beat.sent_at_local,
-            received_at: u64::try_from(received_at.as_nanos()).unwrap_or(u64::MAX),
-            answered_at: self.clock.now_ns(),
-            granted,
-            share_epoch,
-        }))
-    }
-
-    async fn reject(&self, down: &Orders, reject: v1::Reject) {
-        // An agent that went away needs no refusal.
-        down.send(Ok(self.message(Down::Reject(reject)))).await.unwrap_or_default();
-    }
-
-    fn message(&self, kind: Down) -> v1::ControllerMessage {
-        let run_id = String::new();
-        v1::ControllerMessage { controller_epoch: self.epoch, run_id, command: 0, kind: Some(kind) }
-    }
-
-    async fn tell(&self, event: Event) -> Result<(), Status> {
-        self.events.send(event).await.map_err(|_| Status::unavailable("the controller is ending"))
+    /// The run that is on.
+    fn present(&self) -> Option<Arc<Present>> {
+        self.lobby.present().borrow().clone()
     }
 }
 
@@ -218,8 +193,9 @@ impl AgentService for Service {
     ) -> Result<Response<Self::FetchBlobStream>, Status> {
         self.admit(&request)?;
         let hash = &request.get_ref().sha256;
-        let tape = || self.tapes.iter().find(|(own, _)| own == hash).map(|(_, place)| place.as_path());
-        let place = self.files.place(hash).or_else(tape).map(Path::to_owned);
+        let present = self.present().ok_or_else(no_run)?;
+        let tape = || present.tapes.iter().find(|(own, _)| own == hash).map(|(_, place)| place.as_path());
+        let place = present.files.place(hash).or_else(tape).map(Path::to_owned);
         let place = place.ok_or_else(|| Status::not_found("the plan names no such file"))?;
         let (pieces, outgoing) = mpsc::channel(PIECES);
         tokio::spawn(async move {
@@ -248,11 +224,11 @@ impl AgentService for Service {
     ) -> Result<Response<Self::DeliverStream>, Status> {
         self.admit(&request)?;
         let (acks, outgoing) = mpsc::channel(QUEUE);
-        let (service, mut deltas) = (self.clone(), request.into_inner());
+        let (present, mut deltas) = (self.present().ok_or_else(no_run)?, request.into_inner());
         tokio::spawn(async move {
             // The Session stream tells of broken connections; here the end of the stream is enough.
             while let Ok(Some(delta)) = deltas.message().await {
-                if service.tell(Event::Delta(Box::new(delta), acks.clone())).await.is_err() {
+                if present.events.send(Event::Delta(Box::new(delta), acks.clone())).await.is_err() {
                     return;
                 }
             }
@@ -265,14 +241,15 @@ impl AgentService for Service {
         request: Request<Streaming<v1::RowsChunk>>,
     ) -> Result<Response<v1::RowsReceipt>, Status> {
         self.admit(&request)?;
-        let collector =
-            self.collector.as_ref().ok_or_else(|| Status::failed_precondition("nobody wants rows"))?;
+        let present = self.present();
+        let collector = present.as_ref().and_then(|present| present.collector.as_ref());
+        let collector = collector.ok_or_else(|| Status::failed_precondition("nobody wants rows"))?;
         let kept = collector.receive(request.into_inner()).await;
         kept.map(|()| Response::new(v1::RowsReceipt {})).map_err(Status::aborted)
     }
 
     async fn health(&self, _: Request<v1::HealthRequest>) -> Result<Response<v1::HealthReply>, Status> {
-        let state = (*self.state.borrow()).to_owned();
+        let state = self.present().map_or("idle", |present| *present.state.borrow()).to_owned();
         Ok(Response::new(v1::HealthReply { state }))
     }
 }
@@ -290,63 +267,12 @@ async fn hand_out(place: &Path, pieces: &mpsc::Sender<Result<v1::BlobChunk, Stat
     }
 }
 
-/// Carries one Session stream.
-async fn converse(service: Service, mut up: Streaming<v1::AgentMessage>, down: Orders) {
-    let hello = match tokio::time::timeout(HELLO_WITHIN, up.message()).await {
-        Ok(Ok(Some(v1::AgentMessage { kind: Some(Up::Hello(hello)), .. }))) => hello,
-        _ => return service.reject(&down, malformed("the first message of a session must be Hello")).await,
-    };
-    let (reply, answer) = oneshot::channel();
-    let event = Event::Hello { hello: Box::new(hello), down: down.clone(), reply };
-    if service.tell(event).await.is_err() {
-        return;
-    }
-    let joined = match answer.await {
-        Ok(Ok(joined)) => joined,
-        Ok(Err(refusal)) => return service.reject(&down, refusal).await,
-        Err(_) => return,
-    };
-    let (session, stream) = (joined.welcome.session_id, joined.stream_no);
-    let mut hung_up = joined.hung_up;
-    let mut why = String::from("it closed the connection");
-    loop {
-        let message = tokio::select! {
-            biased;
-            // Both halves end here; the agent joins again.
-            _ = &mut hung_up => return,
-            message = up.message() => message,
-        };
-        match message {
-            Ok(Some(v1::AgentMessage { kind: Some(kind), .. })) => {
-                let received_at = service.clock.now();
-                if let Up::Heartbeat(beat) = &kind
-                    && down.send(Ok(service.lease(beat, received_at, &joined.grant))).await.is_err()
-                {
-                    break;
-                }
-                if service.tell(Event::Message(session, stream, kind)).await.is_err() {
-                    return;
-                }
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            // The transport's own words ("h2 protocol error …") say no more than this.
-            Err(_) => {
-                why = String::from("its connection broke");
-                break;
-            }
-        }
-    }
-    // When the coordinator is gone, so is the run.
-    service.tell(Event::Gone(session, stream, why)).await.unwrap_or_default();
-}
-
-fn malformed(remedy: &str) -> v1::Reject {
-    v1::Reject { code: v1::reject::Code::Malformed.into(), remedy: remedy.into() }
+fn no_run() -> Status {
+    Status::failed_precondition("no run is on")
 }
 
 /// Compares in a time that depends on the lengths alone.
-fn equal(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
@@ -356,5 +282,4 @@ const PIECE: u64 = 256 * 1024;
 const PIECES: usize = 4;
 /// Messages that wait to be sent to one agent.
 const QUEUE: usize = 64;
-const HELLO_WITHIN: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod keep;
 mod rebuild;
 
-pub use keep::{Keep, delete, export, import, prune};
+pub use keep::{Keep, delete, delete_exactly, export, import, prune};
 pub use rebuild::rebuild;
 
 /// A spool file that was read.
@@ -31,6 +31,12 @@ pub fn list(folder: &Path) -> Result<String, Failure> {
     let mut rows = vec![["run", "name", "created", "state", "verdict"].map(str::to_owned)];
     rows.extend(runs.iter().enumerate().map(|(place, run)| row(run, newest_runs && place == 0)));
     Ok(table(&rows))
+}
+
+/// Whether a directory keeps any runs yet.
+#[must_use]
+pub fn is_there(folder: &Path) -> bool {
+    Archive::open(folder).is_ok()
 }
 
 /// The id of a run, named by it or by the beginning of it.

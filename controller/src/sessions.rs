@@ -1,6 +1,6 @@
 //! Who is joined: sessions, what they said of themselves, and the way to them.
 
-use crate::rpc::{Acks, Grant, Joined, Orders};
+use crate::rpc::{Acks, Grant, Joined, Orders, refusal};
 use common::human::printable;
 use common::lane::LANES;
 use common::owners::Claim;
@@ -124,30 +124,14 @@ impl Sessions {
     }
 
     fn admit(&self, hello: &v1::Hello) -> Result<(), v1::Reject> {
-        let reject = |code: Code, remedy: String| Err(v1::Reject { code: code.into(), remedy });
-        let (low, high) = (*proto::PROTOCOL.start(), *proto::PROTOCOL.end());
-        let (min, max) = (hello.protocol_min, hello.protocol_max);
-        if max < low || min > high {
-            let (theirs, ours) = (told(&hello.build), env!("CARGO_PKG_VERSION"));
-            return reject(
-                Code::Version,
-                format!(
-                    "it speaks protocol {min}..{max}, this controller {low}..{high}: run the same version on both \
-                     (agent {theirs}, controller {ours})"
-                ),
-            );
+        if let Some(refusal) = refusal(hello) {
+            return Err(refusal);
         }
         let name = &hello.agent_name;
-        if name.is_empty() || name.len() > NAME_BYTES_MAX || printable(name) != *name {
-            return reject(
-                Code::Malformed,
-                "its name is empty, too long or not printable: use --name".into(),
-            );
-        }
         let same = |session: &&Session| session.name == *name && session.instance != hello.instance_id;
         if self.open.values().filter(same).any(|session| session.stream.is_some()) {
             let remedy = format!("an agent named {name} is joined already: give this one another --name");
-            return reject(Code::NameTaken, remedy);
+            return Err(v1::Reject { code: Code::NameTaken.into(), remedy });
         }
         Ok(())
     }
@@ -295,7 +279,6 @@ const WINDOW: u32 = 8;
 const WEIGHT_MAX: u32 = 1_000_000;
 /// Characters of a peer's text that a line shows.
 const TOLD_MAX: usize = 400;
-const NAME_BYTES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {

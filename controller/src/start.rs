@@ -1,30 +1,27 @@
-//! `controller start`: one run from a plan to its report.
+//! `controller start`: one run from a plan to its report, or a controller that stays and takes runs.
 
-use crate::admin::Admin;
-use crate::chronicle::Happened;
-use crate::collect::Collector;
-use crate::conduct::{conduct, report};
-use crate::coordinator::{EffectivePlan, Finished, Steer, Task, planned};
+use crate::coordinator::{EffectivePlan, planned};
+use crate::desk::Desk;
 use crate::exit::{Exit, Failure};
 use crate::files::Files;
-use crate::journal::{Journal, Nowhere, Record, Saved, boot_id};
-use crate::live::{Lines, say};
-use crate::local::{LocalAgents, is_local};
-use crate::replay::{self, Shipped};
+use crate::host::Host;
+use crate::journal::{Journal, Nowhere, boot_id};
+use crate::live::say;
+use crate::read::{new_id, now};
 use crate::store::Store;
-use crate::{clock, output, text};
-use common::arrivals::Timetable;
-use common::plan::{Load, Plan, Scenario};
-use common::report::{Judgment, Report};
-use common::run::Ending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
+
+mod carry;
+mod doors;
+mod stay;
+
+use carry::Kept;
+use doors::bind;
 
 /// What `controller start` was asked to do.
 #[derive(Clone, Debug)]
@@ -43,6 +40,12 @@ pub struct Start {
     pub out: Option<PathBuf>,
     /// Where operators steer the run; `None`: [`ADMIN`], if it is free.
     pub admin: Option<SocketAddr>,
+    /// Where the page is; `None`: [`WEB`], if it is free.
+    pub web: Option<SocketAddr>,
+    /// What browsers must show; `None` on loopback.
+    pub web_token: Option<String>,
+    /// Where plans from the page and the API may read files; `None`: nowhere.
+    pub files: Option<PathBuf>,
     /// Where runs are kept; `None`: nowhere.
     pub data_dir: Option<PathBuf>,
     /// Whether to go on with the unfinished run that is kept there.
@@ -55,43 +58,7 @@ pub struct Start {
     pub strict: bool,
 }
 
-/// A run to be conducted, and where it is kept.
-#[derive(Debug)]
-struct Kept {
-    plan: EffectivePlan,
-    run_id: String,
-    created_at: String,
-    journal: Box<dyn Journal>,
-    saved: Option<Saved>,
-}
-
-/// How many agents take part, and how many of them inside the controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Crew {
-    expect: usize,
-    local: usize,
-}
-
 impl Start {
-    fn crew(&self, plan: &Plan) -> Crew {
-        let asked = self.agents.or_else(|| plan.agents.expect.map(|expect| expect as usize));
-        match (asked, self.local_agents) {
-            (None, None) => Crew { expect: 1, local: 1 },
-            (None, Some(local)) => Crew { expect: local, local },
-            (Some(expect), local) => Crew { expect, local: local.unwrap_or(0).min(expect) },
-        }
-    }
-
-    /// Of a run that began: agents elsewhere come back by themselves, those inside are started anew.
-    fn crew_again(&self, saved: &Saved) -> Result<Crew, Failure> {
-        let happened = saved.events.iter().map(Happened::read).collect::<Result<Vec<_>, _>>();
-        let happened = happened.map_err(Failure::internal)?;
-        let was_inside =
-            |happened: &&Happened| matches!(happened, Happened::Opened { name, .. } if is_local(name));
-        let local = self.local_agents.unwrap_or_else(|| happened.iter().filter(was_inside).count());
-        Ok(Crew { expect: self.agents.unwrap_or(1).max(local), local })
-    }
-
     /// Runs a plan, or goes on with one that another controller began, and prints the report.
     pub async fn run(
         &self,
@@ -99,25 +66,29 @@ impl Start {
         interrupts: mpsc::Receiver<()>,
     ) -> Result<Exit, Failure> {
         let kept = self.open(plan)?;
-        let (effective, created_at) = (kept.plan.plan.clone(), kept.created_at.clone());
-        let (plan_text, notes) = (kept.plan.text.clone(), kept.plan.notes.clone());
-        let mut finished = self.conduct(kept, interrupts).await?;
-        let mut report = report(&effective, &created_at, &finished);
-        report.warnings.splice(0..0, notes);
-        keep(&mut finished, &report).await;
-        if let Some(folder) = &self.out {
-            output::write(folder, &report, &plan_text, finished.books.totals()).map_err(Failure::internal)?;
-            say(&format!("wrote {}", folder.join("report.html").display()));
+        let crew = match &kept.saved {
+            Some(saved) if saved.began() => self.crew_again(saved)?,
+            _ => self.crew(&kept.plan.plan),
+        };
+        if crew.expect == 0 {
+            return Err(Failure::usage("a run needs at least one agent: --agents 1"));
         }
-        if let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) {
-            output::append_summary(Path::new(&file), &report).unwrap_or_else(|why| say(&why));
+        let listener = bind(self.listen, "agents", "--listen").await?;
+        let mut host = Host::new(listener, self.token.as_deref().map(Arc::from))?;
+        let desk = Arc::new(Desk::new(self.data_dir.clone(), false));
+        let entry = desk.add(kept.entry()).map_err(Failure::internal)?;
+        let operators = self.admit_operators(&desk).await?;
+        let server = self.serve_page(&desk, &host.lobby, PathBuf::new()).await?;
+        if crew.local < crew.expect {
+            say(&format!("agents join with: agent join {}", host.address));
         }
-        if let Ending::NotStarted(why) = &finished.ending {
-            return Err(Failure::new(Exit::NotEnoughAgents, format!("the run did not start: {why}")));
+        let carried = self.carry((kept, crew), (&mut host, &entry), interrupts, self.out.as_deref()).await;
+        operators.iter().for_each(JoinHandle::abort);
+        if let Some(server) = server {
+            server.stop().await;
         }
-        let (width, color) = terminal();
-        print(&text::render(&report, width, color));
-        Ok(self.exit(report.verdict.result, &finished.ending))
+        host.close().await;
+        carried
     }
 
     /// Opens the journal and decides what is to be run.
@@ -145,9 +116,7 @@ impl Start {
                 Ok(Kept { plan, run_id, created_at, journal, saved: Some(saved) })
             }
             (None, Some(mut plan)) => {
-                let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second());
-                let created_at = now.unwrap_or_default().to_string();
-                let run_id = uuid::Uuid::now_v7().to_string();
+                let (run_id, created_at) = (new_id(), now());
                 if let Some(folder) = &self.data_dir {
                     let files = Files::clone(&plan.files).keep(folder, &run_id).map_err(Failure::internal)?;
                     plan.files = Arc::new(files);
@@ -159,157 +128,6 @@ impl Start {
             )),
         }
     }
-
-    async fn conduct(&self, kept: Kept, interrupts: mpsc::Receiver<()>) -> Result<Finished, Failure> {
-        let crew = match &kept.saved {
-            Some(saved) if saved.began() => self.crew_again(saved)?,
-            _ => self.crew(&kept.plan.plan),
-        };
-        if crew.expect == 0 {
-            return Err(Failure::usage("a run needs at least one agent: --agents 1"));
-        }
-        let listener = bind(self.listen, "agents", "--listen").await?;
-        let address = listener.local_addr().map_err(|error| Failure::internal(error.to_string()))?;
-        let (wishes, steering) = mpsc::channel(WISHES);
-        let operators = self.admit_operators(wishes).await?;
-        if crew.local < crew.expect {
-            say(&format!("agents join with: agent join {address}"));
-        }
-        let tell: crate::local::Tell = Arc::new(say);
-        let agents = LocalAgents::start(crew.local, address, self.token.as_deref(), &tell)
-            .map_err(Failure::internal)?;
-        let Kept { plan, run_id, created_at, journal, saved } = kept;
-        let (expect, wait, clock) = (crew.expect, self.wait, clock::boot());
-        let token = self.token.as_deref().map(Arc::from);
-        let collector = self.rows_folder(&run_id)?.map(|folder| Collector::new(folder, &run_id));
-        let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, collector, saved };
-        let incoming = TcpListenerStream::new(listener);
-        let finished = conduct(task, incoming, interrupts, steering, &mut Lines::new()).await;
-        operators.iter().for_each(JoinHandle::abort);
-        tokio::task::spawn_blocking(|| agents.stop()).await.unwrap_or_default();
-        finished.map_err(Failure::internal)
-    }
-
-    /// Where the rows of a run are kept, if they are wanted.
-    fn rows_folder(&self, run_id: &str) -> Result<Option<PathBuf>, Failure> {
-        if !self.rows {
-            return Ok(None);
-        }
-        let kept = self.data_dir.as_ref().map(|folder| rows_of(folder, run_id));
-        let folder = kept.or_else(|| self.out.as_ref().map(|folder| folder.join("rows")));
-        let folder = folder.ok_or_else(|| {
-            Failure::usage("--rows needs a place for them: add --data-dir DIR, or --out DIR")
-        })?;
-        std::fs::create_dir_all(&folder)
-            .map_err(|error| Failure::usage(format!("make {}: {error}", folder.display())))?;
-        Ok(Some(folder))
-    }
-
-    /// Lets operators steer the run. Without an address that was asked for, a taken port is no reason not to run.
-    async fn admit_operators(&self, wishes: mpsc::Sender<Steer>) -> Result<Option<JoinHandle<()>>, Failure> {
-        let listener = match (self.admin, bind(self.admin.unwrap_or(ADMIN), "operators", "--admin").await) {
-            (_, Ok(listener)) => listener,
-            (Some(_), Err(failure)) => return Err(failure),
-            (None, Err(_)) => {
-                say(&format!("steering is off: another program listens on {ADMIN}; choose another --admin"));
-                return Ok(None);
-            }
-        };
-        if let (Some(_), Ok(address)) = (self.admin, listener.local_addr()) {
-            say(&format!("steer with: controller status --admin {address}"));
-        }
-        let serve = async move {
-            if let Err(why) = Admin::serve(wishes, listener).await {
-                say(&why);
-            }
-        };
-        Ok(Some(tokio::spawn(serve)))
-    }
-
-    fn exit(&self, result: Judgment, ending: &Ending) -> Exit {
-        match (result, ending) {
-            (Judgment::Pass, _) => Exit::Ok,
-            (Judgment::GeneratorLimited | Judgment::Degraded, _) if self.strict => Exit::Invalid,
-            (Judgment::GeneratorLimited | Judgment::Degraded, _) => Exit::Ok,
-            (Judgment::Aborted, Ending::Stopped) => Exit::Stopped,
-            (Judgment::Aborted, Ending::StoreFailed(_)) => Exit::Internal,
-            (Judgment::Aborted, _) => Exit::Interrupted,
-            (Judgment::Fail, _) => Exit::ThresholdFailed,
-            (Judgment::Invalid, _) => Exit::Invalid,
-        }
-    }
-}
-
-/// Reads and checks a plan; the failure shows every problem.
-pub fn read_plan(path: &Path) -> Result<EffectivePlan, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(Exit::BadPlan, format!("read plan {}: {error}", path.display())))?;
-    let mut effective = parse_plan(&path.display().to_string(), text)?;
-    let bad = |wrong: Vec<String>| {
-        let list: Vec<String> = wrong.iter().map(|why| format!("error: {why}\n")).collect();
-        Failure::new(Exit::BadPlan, format!("{}{}: {} problems", list.concat(), path.display(), wrong.len()))
-    };
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    let files = Files::find(&effective.plan, folder).map_err(bad)?;
-    let (_, script) = files.script(&effective.plan).map_err(bad)?;
-    for shortage in script.shortages(&planned_iterations(&effective.plan)) {
-        say(&format!("warning: {shortage}"));
-    }
-    effective.files = Arc::new(files);
-    Ok(effective)
-}
-
-/// How many iterations each scenario plans, where its load tells before the run.
-fn planned_iterations(plan: &Plan) -> Vec<Option<u64>> {
-    let planned = |scenario: &Scenario| match &scenario.load {
-        Load::Rate(_) => {
-            let timetable = Timetable::of(scenario, plan.seed).ok()?;
-            Some(timetable.count(timetable.end()))
-        }
-        Load::Tries(load) => Some(load.count),
-        Load::Users(_) | Load::Replay(_) => None,
-    };
-    plan.scenarios.iter().map(planned).collect()
-}
-
-/// Reads the logs that a plan replays, relative to `folder`, into tapes; a plan that replays nothing stays as it is.
-pub fn read_logs(effective: EffectivePlan, folder: &Path, tapes: &Path) -> Result<Shipped, Failure> {
-    let EffectivePlan { text, plan, .. } = effective;
-    if plan.replays().next().is_some() {
-        say("reading the logs that the plan replays");
-    }
-    replay::ship(text, plan, folder, tapes).map_err(|why| Failure::new(Exit::BadPlan, why))
-}
-
-/// Checks the text of a plan; the failure shows every problem.
-pub fn parse_plan(name: &str, text: String) -> Result<EffectivePlan, Failure> {
-    match Plan::parse(name, &text) {
-        Ok(plan) => Ok(EffectivePlan { text, plan, files: Arc::default(), notes: vec![] }),
-        Err(problems) => Err(Failure::new(Exit::BadPlan, problems.to_string())),
-    }
-}
-
-/// Writes the report into the journal; one that failed has told so.
-async fn keep(finished: &mut Finished, report: &Report) {
-    let Ok(report) = serde_json::to_string(report) else { return };
-    let n = finished.journal.append(Record::Report { run_id: finished.run_id.clone(), report });
-    let mut durable = finished.journal.durable();
-    let kept = durable.wait_for(|durable| durable.as_ref().map_or(true, |durable| *durable >= n));
-    tokio::time::timeout(KEEP_WITHIN, kept).await.map(drop).unwrap_or_default();
-}
-
-async fn bind(address: SocketAddr, whom: &str, flag: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let problem = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "another program listens there: stop it, or",
-            std::io::ErrorKind::AddrNotAvailable => "this machine has no such address:",
-            std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges:",
-            _ => "",
-        };
-        Failure::usage(format!(
-            "cannot listen for {whom} on {address}: {error}; {problem} choose another {flag}"
-        ))
-    })
 }
 
 /// Width and colour of the terminal behind stdout; plain 80 columns elsewhere.
@@ -334,10 +152,8 @@ pub fn rows_of(data_dir: &Path, run_id: &str) -> PathBuf {
 
 /// Where operators steer a run when nothing else is said.
 pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50052);
-/// Wishes of operators that wait.
-const WISHES: usize = 16;
-/// How long the report may take to become durable.
-const KEEP_WITHIN: Duration = Duration::from_secs(10);
+/// Where the page is when nothing else is said.
+pub const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 #[cfg(test)]
 mod tests;

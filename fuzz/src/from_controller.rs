@@ -59,7 +59,7 @@ impl Agent {
                     assert_eq!(zero, exact.clamp(0, i128::from(u64::MAX)));
                 }
             }
-            Some(Kind::Stop(_) | Kind::Reject(_) | Kind::Release(_) | Kind::Welcome(_)) => {}
+            Some(Kind::Stop(_) | Kind::Reject(_) | Kind::Release(_) | Kind::Welcome(_) | Kind::Idle(_)) => {}
             None => DeltaAck::decode(message.run_id.as_bytes()).iter().for_each(|ack| self.on_ack(ack)),
         }
     }

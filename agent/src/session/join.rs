@@ -26,11 +26,12 @@ pub(super) struct Joined {
 
 pub(super) type Streams = (Joined, Streaming<v1::ControllerMessage>, Streaming<v1::DeltaAck>);
 
-/// Joins, or goes on with `membership`.
+/// Joins, or goes on with `membership`; without a run it waits for one, and `on_idle` hears of it every now and then.
 pub(super) async fn join(
     agent: &Agent,
     membership: Option<&Membership>,
     stream_no: u32,
+    mut on_idle: impl FnMut(),
 ) -> Result<Streams, End> {
     let (up, messages) = mpsc::channel(QUEUE);
     let hello = v1::Hello { resume: membership.map(Membership::resume), ..agent.hello(stream_no) };
@@ -42,9 +43,17 @@ pub(super) async fn join(
     let request = agent.authorised(ReceiverStream::new(messages));
     let opened = timeout(WELCOME_WITHIN, control.session(request)).await.map_err(|_| silent(agent))?;
     let mut down = opened.map_err(|status| refused(&status))?.into_inner();
-    let first = timeout(WELCOME_WITHIN, down.message()).await.map_err(|_| silent(agent))?;
-    let first =
-        first.map_err(|status| refused(&status))?.ok_or_else(|| End::Lost("it closed the stream".into()))?;
+    let first = loop {
+        let first = timeout(WELCOME_WITHIN, down.message()).await.map_err(|_| silent(agent))?;
+        let first = first.map_err(|status| refused(&status))?;
+        let first = first.ok_or_else(|| End::Lost("it closed the stream".into()))?;
+        match first.kind {
+            // It says so again and again until there is a run.
+            Some(Down::Idle(_)) if membership.is_none() => on_idle(),
+            Some(Down::Idle(_)) => return Err(End::Forgotten),
+            _ => break first,
+        }
+    };
     let epoch = first.controller_epoch;
     let welcome = match first.kind {
         Some(Down::Welcome(welcome)) => welcome,

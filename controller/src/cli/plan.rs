@@ -3,7 +3,8 @@
 use super::{folder_of, scratch};
 use crate::exit::{Exit, Failure};
 use crate::plan_show::{self, Arrival};
-use crate::start::{print, read_logs, read_plan};
+use crate::read::{read_logs, read_plan};
+use crate::start::print;
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
 

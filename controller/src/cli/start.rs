@@ -4,17 +4,19 @@ use super::{folder_of, scratch};
 use crate::coordinator::EffectivePlan;
 use crate::exit::{Exit, Failure};
 use crate::journal::TAPES;
-use crate::start::{ADMIN, Start, read_logs, read_plan};
+use crate::read::{read_logs, read_plan};
+use crate::start::{ADMIN, Start, WEB};
 use clap::Args;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 #[derive(Debug, Args)]
 pub(super) struct StartArgs {
-    /// The plan to run. With --resume it is only needed when there is no unfinished run.
-    #[arg(long, value_name = "FILE", required_unless_present = "resume")]
+    /// The plan to run. Without it the controller stays, agents stay joined, and runs come from the page or with
+    /// `controller submit`; with --resume it goes on with the unfinished run, if there is one.
+    #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     /// A folder in which runs are kept: a controller that was killed goes on with its run there (--resume).
     #[arg(long, value_name = "DIR")]
@@ -28,6 +30,15 @@ pub(super) struct StartArgs {
     /// Where `controller status`, `stop` and `rate` reach this run; loopback only. Default: 127.0.0.1:50052.
     #[arg(long, value_name = "IP:PORT")]
     admin: Option<SocketAddr>,
+    /// Where the page and the API are. Other than loopback needs --web-token-file. Default: 127.0.0.1:8080.
+    #[arg(long, value_name = "IP:PORT")]
+    web: Option<SocketAddr>,
+    /// A file with the token that browsers must show (make one with `controller token`).
+    #[arg(long, value_name = "FILE")]
+    web_token_file: Option<PathBuf>,
+    /// The folder in which plans from the page and the API may read files; without it they may read none.
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
     /// Where agents join. Other than loopback needs --token-file.
     #[arg(long, default_value = "127.0.0.1:50051", value_name = "IP:PORT")]
     listen: SocketAddr,
@@ -58,6 +69,10 @@ pub(super) struct StartArgs {
 impl StartArgs {
     pub(super) async fn run(self, interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
         let scratch = scratch()?;
+        if self.plan.is_none() && !self.resume {
+            let folder = scratch.path().to_owned();
+            return self.start()?.stay(folder, interrupts).await;
+        }
         let tapes = self.data_dir.as_ref().map_or_else(|| scratch.path().into(), |dir| dir.join(TAPES));
         let plan = self.plan.as_deref().map(|path| {
             let effective = read_plan(path)?;
@@ -83,12 +98,17 @@ impl StartArgs {
                  alone, for example {ADMIN}"
             )));
         }
-        let token = match &self.token_file {
-            Some(path) => {
-                Some(common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage)?)
-            }
-            None => None,
-        };
+        if let Some(web) = self.web.filter(|web| !web.ip().is_loopback() && self.web_token_file.is_none()) {
+            return Err(Failure::usage(format!(
+                "--web {web} lets anybody on the network command load: add --web-token-file FILE (make one with \
+                 `controller token > FILE`), or choose an address of this machine alone, for example {WEB}"
+            )));
+        }
+        if let Some(files) = self.files.as_ref().filter(|files| !files.is_dir()) {
+            return Err(Failure::usage(format!("--files {}: there is no such folder", files.display())));
+        }
+        let (token, web_token) =
+            (read_token(self.token_file.as_deref())?, read_token(self.web_token_file.as_deref())?);
         Ok(Start {
             listen: self.listen,
             agents: self.agents,
@@ -97,6 +117,9 @@ impl StartArgs {
             token,
             out: self.out,
             admin: self.admin,
+            web: self.web,
+            web_token,
+            files: self.files,
             data_dir: self.data_dir,
             resume: self.resume,
             keep_deltas: self.keep_deltas,
@@ -104,4 +127,9 @@ impl StartArgs {
             strict: self.strict,
         })
     }
+}
+
+pub(super) fn read_token(path: Option<&Path>) -> Result<Option<String>, Failure> {
+    path.map(|path| common::token::read(path, std::fs::read_to_string(path)).map_err(Failure::usage))
+        .transpose()
 }

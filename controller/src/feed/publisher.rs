@@ -53,7 +53,8 @@ impl Publisher {
     fn is_due(&mut self, progress: &Progress<'_>, now: Instant) -> bool {
         let state = progress.run.state();
         let beat_s = progress.books.pulses().rows().len().gt(&0).then(|| progress.books.pulses().last().t_s);
-        if self.state != Some(state) {
+        // The last beat comes when everything else is over.
+        if self.state != Some(state) || (state == State::Over && beat_s != self.beat_s) {
             return true;
         }
         // While there is a pulse, every beat is an edition.
@@ -63,9 +64,11 @@ impl Publisher {
     }
 
     fn publish(&mut self, progress: &mut Progress<'_>) {
+        // Nobody has any rows yet that could be void.
+        let first = self.ahead.is_empty();
         let rows = self.rows(progress);
         let pulses = progress.books.pulses();
-        let reset = self.pulse_width_s != pulses.width_s() || rows.is_none();
+        let reset = !first && (self.pulse_width_s != pulses.width_s() || rows.is_none());
         self.pulse_width_s = pulses.width_s();
         let since = self.beat_s.filter(|_| !reset).map(|beat_s| beat_s - beat_s % self.pulse_width_s);
         let pulse = pulses.rows().filter(|row| since.is_none_or(|since| row.t_s >= since)).cloned().collect();

@@ -64,6 +64,16 @@ pub fn delete(folder: &Path, run: &str) -> Result<String, Failure> {
     Ok(run_id)
 }
 
+/// Deletes the run with exactly this id, with everything that was kept of it; returns whether there was one.
+pub fn delete_exactly(folder: &Path, run_id: &str) -> Result<bool, String> {
+    let there = Archive::open(folder)?.runs()?.iter().any(|run| run.run_id == run_id);
+    if there {
+        remove(folder, run_id)?;
+        sweep_tapes(folder)?;
+    }
+    Ok(there)
+}
+
 /// Deletes what is not to be kept; returns the ids of what is gone. Runs that are not over stay.
 pub fn prune(folder: &Path, keep: Keep, now: Timestamp) -> Result<Vec<String>, Failure> {
     let runs = Archive::open(folder).and_then(|archive| archive.runs()).map_err(told)?;

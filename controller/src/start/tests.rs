@@ -1,4 +1,8 @@
+use super::carry::Crew;
 use super::*;
+use common::plan::Plan;
+use common::report::Judgment;
+use common::run::Ending;
 
 fn crew(agents: Option<usize>, local_agents: Option<usize>, expect: &str) -> Crew {
     let plan = format!(
@@ -18,6 +22,9 @@ fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> St
         token: None,
         out: None,
         admin: None,
+        web: None,
+        web_token: None,
+        files: None,
         data_dir: None,
         resume: false,
         keep_deltas: false,
@@ -40,7 +47,7 @@ fn the_exit_code_tells_the_verdict_and_who_ended_the_run() {
         (Judgment::Fail, &stopped, 99, 99),
         (Judgment::Invalid, &stopped, 108, 108),
     ] {
-        let codes = [false, true].map(|strict| start(None, None, strict).exit(result, ending) as u8);
+        let codes = [false, true].map(|strict| Exit::of(result, ending, strict) as u8);
         assert_eq!(codes, [lenient, strict], "{result:?} after {ending:?}");
     }
 }

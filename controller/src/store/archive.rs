@@ -84,6 +84,13 @@ impl Archive {
         newest.map_or(Ok(None), |run_id| self.load(&run_id))
     }
 
+    /// A run without what happened and was measured in it; `None` when there is no such run.
+    pub fn head(&self, run_id: &str) -> Result<Option<Saved>, String> {
+        head(&self.connection, run_id)
+            .map(|head| head.map(|(_, saved)| saved))
+            .map_err(|trouble| self.told(&trouble))
+    }
+
     /// A run; `None` when there is no such run. Fails when a delta is missing or damaged.
     pub fn load(&self, run_id: &str) -> Result<Option<Saved>, String> {
         // One transaction: a controller that writes meanwhile is seen at one moment.
@@ -182,7 +189,8 @@ fn add(connection: &Connection, run: i64, deltas: &[v1::Delta]) -> Result<usize,
     Ok(applied)
 }
 
-fn load(connection: &Connection, run_id: &str) -> Result<Option<Saved>, Trouble> {
+/// A run with its number.
+fn head(connection: &Connection, run_id: &str) -> Result<Option<(i64, Saved)>, Trouble> {
     let sql = "SELECT run, name, plan, created_at, boot_id, report FROM runs WHERE run_id = ?1";
     let head = connection.query_row(sql, [run_id], |row| {
         let (name, plan, created_at) = (row.get(1)?, row.get(2)?, row.get(3)?);
@@ -192,7 +200,11 @@ fn load(connection: &Connection, run_id: &str) -> Result<Option<Saved>, Trouble>
         let saved = Saved { run_id, name, plan, created_at, boot_id, report, tapes, ..Saved::default() };
         Ok((row.get(0)?, saved))
     });
-    let Some((run, mut saved)) = head.optional()? else { return Ok(None) };
+    Ok(head.optional()?)
+}
+
+fn load(connection: &Connection, run_id: &str) -> Result<Option<Saved>, Trouble> {
+    let Some((run, mut saved)) = head(connection, run_id)? else { return Ok(None) };
     saved.events = events(connection, run)?;
     let sql = "SELECT DISTINCT session FROM deltas WHERE run = ?1";
     let mut sessions = connection.prepare(sql)?;

@@ -27,6 +27,18 @@ fn outcomes() -> BTreeMap<String, u64> {
     BTreeMap::from([("ok".into(), 11_978), ("timeout".into(), 2), ("unexpected_status".into(), 10)])
 }
 
+fn head() -> RunHead {
+    RunHead {
+        id: "0197-ab".into(),
+        name: "search-under-load".into(),
+        started_at: "2026-01-01T00:00:00Z".into(),
+        duration_s: 60.4,
+        seed: 42,
+        client: "lean".into(),
+        partial: false,
+    }
+}
+
 /// A run with a bit of everything.
 pub(crate) fn report() -> Report {
     let series = SeriesRow {
@@ -65,15 +77,7 @@ pub(crate) fn report() -> Report {
         fault: t_s == 1,
     };
     Report {
-        run: RunHead {
-            id: "0197-ab".into(),
-            name: "search-under-load".into(),
-            started_at: "2026-01-01T00:00:00Z".into(),
-            duration_s: 60.4,
-            seed: 42,
-            client: "lean".into(),
-            partial: false,
-        },
+        run: head(),
         verdict: Verdict {
             result: Judgment::Fail,
             reasons: vec!["browse.response_time.p99 is 812.0 ms, limit < 250 ms".into()],

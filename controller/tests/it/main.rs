@@ -5,6 +5,7 @@ mod programs;
 mod rows;
 mod targets;
 mod cluster;
+mod http;
 
 mod truth;
 mod uses;
@@ -23,4 +24,5 @@ mod keys;
 mod replay;
 mod store;
 mod documents;
+mod web;
 mod tidy;

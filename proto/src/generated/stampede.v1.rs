@@ -205,7 +205,10 @@ pub struct ControllerMessage {
     /// Counts the orders of a session from 1; 0 where no Ack is wanted.
     #[prost(uint64, tag = "3")]
     pub command: u64,
-    #[prost(oneof = "controller_message::Kind", tags = "10, 11, 12, 13, 14, 15, 16, 17")]
+    #[prost(
+        oneof = "controller_message::Kind",
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18"
+    )]
     pub kind: ::core::option::Option<controller_message::Kind>,
 }
 /// Nested message and enum types in `ControllerMessage`.
@@ -228,8 +231,14 @@ pub mod controller_message {
         Reject(super::Reject),
         #[prost(message, tag = "17")]
         Release(super::Release),
+        #[prost(message, tag = "18")]
+        Idle(super::Idle),
     }
 }
+/// Instead of Welcome, and again every two seconds: no run is on, and this agent is let into the next one without another
+/// Hello. The controller knows nothing of a run in which the agent still believes: what it has of one is for its spool.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Idle {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
     #[prost(uint64, tag = "1")]
