@@ -4,6 +4,7 @@ use crate::exit::{Exit, Failure};
 use crate::live::say;
 use crate::read::parse_plan;
 use crate::start::Start;
+use crate::watch::Ui;
 use demo::{Config, Service};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub async fn run(out: Option<std::path::PathBuf>, interrupts: mpsc::Receiver<()>
         keep_deltas: false,
         rows: false,
         strict: false,
+        ui: Ui::Auto,
+        json: false,
     };
     let result = start.run(Some(parse_plan("deploy/plans/quickstart.toml", plan)?), interrupts).await;
     let stopped = tokio::task::spawn_blocking(move || service.stop()).await;

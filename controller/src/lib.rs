@@ -26,6 +26,7 @@ pub mod compare;
 pub mod admin;
 pub mod live;
 pub mod terminal;
+pub mod watch;
 pub mod local;
 pub mod host;
 pub mod read;

@@ -5,30 +5,37 @@ use crate::coordinator::{Progress, Watcher};
 use common::human;
 use common::run::State;
 use common::time::RunTime;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Writes a line about the run to stderr every so often, and everything that happens.
 #[derive(Debug)]
 pub struct Lines {
-    every: Duration,
+    /// `None`: only what happens.
+    every: Option<Duration>,
     last: Option<Instant>,
     state: Option<State>,
     waited_for: String,
 }
 
 impl Lines {
-    /// Every second on a terminal, every five elsewhere.
+    /// Every five seconds.
     #[must_use]
     pub fn new() -> Self {
-        let every = if std::io::stderr().is_terminal() { 1 } else { 5 };
-        Self { every: Duration::from_secs(every), last: None, state: None, waited_for: String::new() }
+        Self { every: Some(EVERY), ..Self::events() }
+    }
+
+    /// What happens alone: somebody else shows how the run stands.
+    #[must_use]
+    pub fn events() -> Self {
+        Self { every: None, last: None, state: None, waited_for: String::new() }
     }
 
     /// Whether it is time for the next line.
     fn is_due(&mut self) -> bool {
-        let due = self.last.is_none_or(|last| last.elapsed() >= self.every);
+        let Some(every) = self.every else { return false };
+        let due = self.last.is_none_or(|last| last.elapsed() >= every);
         if due {
             self.last = Some(Instant::now());
         }
@@ -137,4 +144,5 @@ pub fn lead(to: Option<mpsc::Sender<String>>) {
 
 /// There is one terminal, and one view of it at most.
 static VIEW: Mutex<Option<mpsc::Sender<String>>> = Mutex::new(None);
+const EVERY: Duration = Duration::from_secs(5);
 const REMIND: Duration = Duration::from_secs(10);

@@ -9,6 +9,7 @@ use crate::journal::{Journal, Nowhere, boot_id};
 use crate::live::say;
 use crate::read::{new_id, now};
 use crate::store::Store;
+use crate::watch::Ui;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,6 +57,10 @@ pub struct Start {
     pub rows: bool,
     /// Whether a plan that was not delivered is a failure: the generator could not keep up, or the fleet had faults.
     pub strict: bool,
+    /// What is shown on stderr while a run is on.
+    pub ui: Ui,
+    /// Whether the report is printed as JSON.
+    pub json: bool,
 }
 
 impl Start {

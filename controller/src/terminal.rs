@@ -87,7 +87,9 @@ impl Screen {
             }
         }
         live::lead(None);
+        let top = self.terminal.get_frame().area().as_position();
         self.terminal.clear().unwrap_or_default();
+        self.terminal.set_cursor_position(top).unwrap_or_default();
         disable_raw_mode().unwrap_or_default();
         self.terminal.show_cursor().unwrap_or_default();
         for line in self.told.try_iter() {

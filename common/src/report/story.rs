@@ -76,7 +76,7 @@ fn delivered(ledger: &BTreeMap<String, Entry>) -> String {
     }
     let share = human::share(started as f64 / planned as f64);
     let all = format!("{} of {} arrivals were sent ({share})", human::count(started), human::count(planned));
-    let reasons: [(fn(&Skipped) -> u64, &str); 7] = [
+    let reasons: [(Count, &str); 7] = [
         (|skipped| skipped.late, "too late"),
         (|skipped| skipped.overload, "without a free slot"),
         (|skipped| skipped.no_lease, "while agents were cut off"),
@@ -85,7 +85,7 @@ fn delivered(ledger: &BTreeMap<String, Entry>) -> String {
         (|skipped| skipped.no_data, "without data"),
         (|skipped| skipped.stopped, "after the stop"),
     ];
-    let of_reason = |(n, why): &(fn(&Skipped) -> u64, &str)| {
+    let of_reason = |(n, why): &(Count, &str)| {
         let n = ledger.values().map(|entry| n(&entry.skipped)).fold(0, u64::saturating_add);
         (n > 0).then(|| format!("{} {why}", human::count(n)))
     };
@@ -158,6 +158,9 @@ fn trust(report: &Report) -> String {
         }
     }
 }
+
+/// Those that were skipped for one reason.
+type Count = fn(&Skipped) -> u64;
 
 /// More steps than this are not told one by one.
 const TOLD_MAX: usize = 5;

@@ -6,6 +6,7 @@ use crate::exit::{Exit, Failure};
 use crate::journal::TAPES;
 use crate::read::{read_logs, read_plan};
 use crate::start::{ADMIN, Start, WEB};
+use crate::watch::Ui;
 use clap::Args;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub(super) struct StartArgs {
     /// A file with the token that agents must show (make one with `controller token`).
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// A folder for the report: as JSON, Markdown, JUnit, CSV and histogram log.
+    /// A folder for the report: as a page, JSON, Markdown, JUnit, CSV and histogram log.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Keep a row per request: below --data-dir if there is one, else in --out. See `controller rows`.
@@ -64,6 +65,12 @@ pub(super) struct StartArgs {
     /// Fail (exit code 108) when the plan was not delivered: the generator could not keep up, or the fleet had faults.
     #[arg(long)]
     strict: bool,
+    /// What is shown on stderr while a run is on.
+    #[arg(long, value_enum, default_value_t)]
+    ui: Ui,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl StartArgs {
@@ -125,6 +132,8 @@ impl StartArgs {
             keep_deltas: self.keep_deltas,
             rows: self.rows,
             strict: self.strict,
+            ui: self.ui,
+            json: self.json,
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure};
 use crate::feed::{Over, Publisher};
 use crate::host::Host;
 use crate::journal::{Journal, Record, Saved};
-use crate::live::{Lines, say};
+use crate::live::say;
 use crate::local::is_local;
 use crate::{clock, output, text};
 use common::plan::Plan;
@@ -102,7 +102,11 @@ impl Start {
             return Err(failure);
         }
         let (width, color) = terminal();
-        super::print(&text::render(&report, width, color));
+        super::print(&if self.json {
+            output::json(&report).map_err(Failure::internal)?
+        } else {
+            text::render(&report, width, color)
+        });
         let exit = Exit::of(report.verdict.result, &finished.ending, self.strict);
         // The journal is closed before anybody hears that the run is over and looks for it there.
         tokio::task::spawn_blocking(move || drop(finished)).await.unwrap_or_default();
@@ -124,8 +128,11 @@ impl Start {
         let collector = self.rows_folder(&run_id)?.map(|folder| Collector::new(folder, &run_id));
         let publisher = Publisher::new(Arc::clone(&entry.board), created_at.clone());
         let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, collector, saved };
+        let (shown, lines) = self.ui.show(&entry.board, wishes.clone());
         entry.begin(wishes);
-        host.run(task, crew.local, Inbox { interrupts, steering }, (Lines::new(), publisher)).await
+        let finished = host.run(task, crew.local, Inbox { interrupts, steering }, (lines, publisher)).await;
+        shown.end().await;
+        finished
     }
 
     /// Where the rows of a run are kept, if they are wanted.

@@ -30,6 +30,8 @@ fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> St
         keep_deltas: false,
         rows: false,
         strict,
+        ui: Ui::Lines,
+        json: false,
     }
 }
 
