@@ -104,6 +104,7 @@ fn router(site: Site) -> Router {
         .route("/compare", get(page::compare))
         .route("/assets/{*path}", get(assets::asset))
         .route("/login", get(guard::login))
+        .route("/metrics", get(runs::metrics))
         .route("/api/openapi.json", get(openapi::document))
         .route("/api/status", get(runs::status))
         .route("/api/plans/check", post(plans::check))

@@ -6,12 +6,13 @@ use super::shapes::{AgentLine, Created, Done, NewRun, Problems, RunLine, RunPage
 use crate::compare;
 use crate::desk::{Entry, Order};
 use crate::journal::Saved;
+use crate::metrics::{MEDIA_TYPE, exposition};
 use crate::runs as kept;
 use crate::store::Archive;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::compare::Comparison;
 use common::report::Report;
@@ -44,6 +45,15 @@ pub(super) async fn status(State(site): State<Site>) -> Json<Status> {
         data_dir: site.desk.data_dir().is_some(),
         takes_runs: site.desk.takes(),
     })
+}
+
+/// `GET /metrics`, for Prometheus: the runs that are on, and the last one that is over.
+pub(super) async fn metrics(State(site): State<Site>) -> Response {
+    let runs = site.desk.runs();
+    let on = runs.iter().filter(|entry| is_on(entry));
+    let over = runs.iter().filter(|entry| entry.is_over()).max_by_key(|entry| entry.created_at.clone());
+    let lives: Vec<_> = on.chain(over).map(|entry| entry.board.live()).collect();
+    ([(header::CONTENT_TYPE, MEDIA_TYPE)], exposition(&lives)).into_response()
 }
 
 fn is_on(entry: &Entry) -> bool {
