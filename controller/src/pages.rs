@@ -121,6 +121,7 @@ fn about(report: &Report, plan: &str, charts: bool) -> Result<Value, String> {
     let told = |error: serde_json::Error| format!("encode the report: {error}");
     let rows = json!({
         "timeline": report.timeline, "heat": report.heat, "faults": report.faults, "phases": report.phases,
+        "changes": report.changes, "pulse": report.pulse,
         "duration_s": report.run.duration_s,
     });
     // In a script element nothing but `<` could end it.

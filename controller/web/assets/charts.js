@@ -18,6 +18,7 @@ export const draw = (element, data) => {
     bad: style.getPropertyValue('--bad').trim(),
   };
   const panels = panelsOf(data);
+  if (panels.length === 0) return null;
   const layout = layoutOf(panels, data, theme, element.clientWidth < 600);
   const traces = panels.flatMap((panel, place) =>
     panel.traces.map((trace) => ({ ...trace, xaxis: 'x', yaxis: axis('y', place) })),
@@ -63,7 +64,10 @@ const panelsOf = (data) => {
     { title: 'Users and requests in flight', traces: usersOf(rows, pulse, named, colour) },
     { title: 'Send lag p99, by agent', log: true, traces: lagOf(pulse, colour) },
   ];
-  return panels.filter((panel) => panel.traces.length > 0);
+  const shows = (trace) => trace.type === 'heatmap' || trace.y.some((y) => y !== null && y !== undefined);
+  return panels
+    .map((panel) => ({ ...panel, traces: panel.traces.filter(shows) }))
+    .filter((panel) => panel.traces.length > 0);
 };
 
 const line = (name, rows, value, style) => ({
@@ -78,7 +82,8 @@ const line = (name, rows, value, style) => ({
 
 /** A line of times: the axis is in milliseconds, the label says it with its unit. */
 const timed = (name, rows, value, style) => ({
-  ...line(name, rows, (row) => (value(row) === null || value(row) === undefined ? null : value(row) / 1e3), style),
+  // Nothing has a place on an axis of powers.
+  ...line(name, rows, (row) => (value(row) > 0 ? value(row) / 1e3 : null), style),
   text: rows.map((row) => time(value(row))),
   hovertemplate: '%{text}',
 });

@@ -27,7 +27,7 @@ export const follow = (id, whenOver) => {
   byId('report').hidden = true;
   byId('steering').replaceChildren();
   byId('log').replaceChildren();
-  byId('stop').hidden = byId('pause').hidden = false;
+  byId('stop').hidden = byId('pause').hidden = byId('steering').hidden = false;
   byId('card').className = 'verdict';
   byId('stop').onclick = () => order(view, 'stop');
   byId('pause').onclick = () => order(view, view.live?.run.paused ? 'resume' : 'pause');
@@ -43,7 +43,8 @@ const store = () => {
   const kinds = { timeline: new Map(), heat: new Map(), pulse: new Map() };
   let edges = [];
   const put = (rows, row) => rows.set(`${row.t_s} ${row.scenario ?? ''}`, row);
-  const sorted = (rows) => [...rows.values()].sort((one, other) => one.t_s - other.t_s);
+  const told = (rows, until_s) => [...rows.values()].filter((row) => row.t_s + row.width_s <= until_s);
+  const sorted = (rows, until_s) => told(rows, until_s).sort((one, other) => one.t_s - other.t_s);
   return {
     add: (feed) => {
       if (feed.reset) Object.values(kinds).forEach((rows) => rows.clear());
@@ -53,10 +54,11 @@ const store = () => {
       edges = feed.heat_edges_us;
       byId('log').append(...feed.log.map(logLine));
     },
-    data: () => ({
-      timeline: sorted(kinds.timeline),
-      pulse: sorted(kinds.pulse),
-      heat: { edges_us: edges, rows: sorted(kinds.heat) },
+    /** What was due long enough ago to have been told: a second that is on would look like a fall. */
+    data: (until_s) => ({
+      timeline: sorted(kinds.timeline, until_s),
+      pulse: sorted(kinds.pulse, Infinity),
+      heat: { edges_us: edges, rows: sorted(kinds.heat, until_s) },
     }),
   };
 };
@@ -86,7 +88,9 @@ const show = (view) => {
   fill('failures', view.live.failures.length > 0, failures(view.live.failures));
   fill('agents', true, agents(view.live.agents));
   fill('ledger', true, ledger(view.live.scenarios));
-  charts.ready().then(() => charts.draw(byId('charts'), { ...view.rows.data(), duration_s: run.load_end_s }), () => {});
+  // What was seen fills the width, and there is room for what comes next.
+  const duration_s = Math.min(run.load_end_s, Math.max(30, run.run_time_s * 1.05));
+  charts.ready().then(() => charts.draw(byId('charts'), { ...view.rows.data(run.run_time_s - TOLD_AFTER_S), duration_s }), () => {});
 };
 
 const where = (run) => {
@@ -110,17 +114,18 @@ const fill = (id, visible, content) => {
 
 const tiles = ({ now, run }) => {
   const errors = Object.values(now.errors).reduce((sum, n) => sum + n, 0);
+  const perSecond = (n) => rate(n / Math.max(1, now.width_s));
   const tile = (name, value, kind) => el('div', { class: 'tile' }, el('span', {}, name), el('b', { class: kind }, value));
   return [
-    tile('Asked', run.paused ? 'paused' : rate(now.asked)),
-    tile('Started', rate(now.started / now.width_s)),
-    tile('Finished', rate(now.finished / now.width_s)),
+    now.users_asked !== null && now.asked === 0 ? null : tile('Asked', run.paused ? 'paused' : rate(now.asked)),
+    tile('Started', perSecond(now.started)),
+    tile('Finished', perSecond(now.finished)),
     now.users_asked === null ? null : tile('Users', `${count(now.users ?? 0)} of ${count(now.users_asked)}`),
     tile('In flight', count(now.in_flight)),
     tile('p50', time(now.p50)),
     tile('p95', time(now.p95)),
     tile('p99', time(now.p99)),
-    tile('Errors', rate(errors / now.width_s), errors > 0 ? 'bad' : null),
+    tile('Errors', perSecond(errors), errors > 0 ? 'bad' : null),
     tile('Send lag p99', time(now.send_lag_p99_us)),
   ].filter((one) => one !== null);
 };
@@ -198,12 +203,14 @@ const ledger = (rows) =>
     count(row.planned), count(row.started), count(row.finished), [count(row.skipped), row.skipped > 0 ? 'doubtful' : null],
   ]));
 
-const over = (view, { verdict }) => {
-  byId('state').textContent = words(verdict ?? 'over');
-  byId('card').className = `verdict ${verdict ?? ''}`;
-  byId('where').textContent = 'The run is over.';
+const over = (view, { verdict, failure }) => {
+  byId('state').textContent = words(verdict?.result ?? 'not started');
+  byId('card').className = `verdict ${verdict?.result ?? 'invalid'}`;
+  byId('where').textContent = failure ?? ['The run is over', ...(verdict?.reasons ?? [])].join(': ');
   byId('progress').value = 1;
-  byId('stop').hidden = byId('pause').hidden = true;
-  byId('report').hidden = false;
+  byId('stop').hidden = byId('pause').hidden = byId('steering').hidden = true;
+  byId('report').hidden = !verdict;
   byId('report').href = `/runs/${view.id}`;
 };
+
+const TOLD_AFTER_S = 1;

@@ -9,6 +9,7 @@ let followed = null;
 const look = async () => {
   const now = await api.status().catch(() => null);
   byId('fleet').textContent = now ? fleet(now) : 'The controller does not answer.';
+  byId('start').hidden = now !== null && !now.takes_runs;
   const id = now?.running[0]?.id ?? null;
   if (id !== null && id !== followed) {
     followed = id;
@@ -19,7 +20,7 @@ const look = async () => {
 const fleet = ({ agents, queued }) => {
   const names = agents.map((agent) => agent.name).join(', ');
   const here = agents.length > 0 ? `Agents here: ${names}.` : 'No agent has joined; a run gets one inside the controller.';
-  const waits = queued.length > 0 ? ` In the queue: ${queued.map((run) => run.name).join(', ')}.` : '';
+  const waits = queued.length > 0 ? ` In the queue: ${queued.map((run) => `${run.name} (${run.reason || 'next'})`).join(', ')}.` : '';
   return here + waits;
 };
 
