@@ -13,10 +13,9 @@ use crate::report::{Judgment, Report};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-mod change;
 mod rule;
 
-pub use change::{Change, Statistic, changes};
+pub use crate::change::{Change, Statistic, changes};
 pub use rule::{Rule, RuleError};
 
 /// A run that is over, as it was kept.

@@ -36,6 +36,7 @@ pub mod crowd;
 pub mod outcome;
 pub mod histogram;
 pub mod timeline;
+pub mod change;
 pub mod counts;
 pub mod series;
 pub mod human;

@@ -54,6 +54,10 @@
 //! | `loads[].user_time_asked_s`, `.user_time_active_s` | s | time of all users of a curve together: asked, and in which they were there; or `null` |
 //! | `phases[].name`, `.start_s`, `.end_s` | s | a phase of the plan |
 //! | `phases[].series[]` | | `scenario`, `step`, `kind`, `requests`, `errors`, `response_time` of what was due in the phase |
+//! | `interference[].scenario`, `.step` | | a step that was measured in several phases |
+//! | `interference[].baseline`, `.phase` | | the first of those phases, and a later one |
+//! | `interference[].times[]` | µs | `statistic`, `before` and `after` in the two; `factor` between them and the `interval` in which it lies with 95 % confidence, or `null` |
+//! | `interference[].text` | | the p99 in words |
 //! | `series[].scenario`, `.step` | | what the rest of the row is about: a step's name |
 //! | `series[].kind` | | `requests` of a step, or `iterations` over all steps: from due until the last step's last byte |
 //! | `series[].requests` | requests | that ended; of `iterations`: iterations |
@@ -133,6 +137,7 @@ mod change;
 mod delivery;
 mod fault;
 mod heat;
+mod interference;
 mod stretch;
 mod limits;
 mod load;
@@ -153,6 +158,7 @@ pub use agents::{AgentEvidence, AgentRow};
 pub use change::{ChangeKind, ChangeRow};
 pub use fault::{FaultEvidence, FaultKind, FaultRow};
 pub use heat::{Heat, HeatRow};
+pub use interference::{Factor, InterferenceRow, interference};
 pub use limits::{ThresholdRow, Unit, WindowsRow};
 pub use load::{LoadRow, Model};
 pub use phase::{PhaseRow, PhaseSeries};
@@ -233,6 +239,9 @@ pub struct Report {
     /// The phases of the run, each on its own.
     #[serde(default)]
     pub phases: Vec<PhaseRow>,
+    /// What the loads of one phase did to the steps of another; empty while the run is on.
+    #[serde(default)]
+    pub interference: Vec<InterferenceRow>,
     /// What was measured, in the plan's order.
     pub series: Vec<SeriesRow>,
     /// Then and now of every series of a replayed log.
@@ -319,6 +328,7 @@ impl Report {
             shortfalls: shortfall::rows(&evidence),
             loads: load::rows(&evidence),
             phases: phase::rows(&evidence),
+            interference: vec![],
             series: places.map(|(place, series)| SeriesRow::of(plan, place, series)).collect(),
             replay,
             timeline,

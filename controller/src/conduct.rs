@@ -8,7 +8,7 @@ use crate::coordinator::{Coordinator, Finished, Inputs, Steer, Task, Watcher};
 use crate::rpc::{Lobby, Present, Service};
 use common::owners::Owners;
 use common::plan::Plan;
-use common::report::{Evidence, Report};
+use common::report::{Evidence, Report, interference};
 use common::run::Ending;
 use common::time::RunTime;
 use std::io;
@@ -123,10 +123,12 @@ pub struct Label<'a> {
     pub duration: Duration,
 }
 
-/// The report of a run with these books, in which every lane was whose `owners` say.
+/// The report of a run that is over with these books, in which every lane was whose `owners` say.
 #[must_use]
 pub fn account(label: Label<'_>, books: &Books, owners: &Owners, ending: Ending) -> Report {
-    account_until(label, books, owners, ending, books.stopped())
+    let mut report = account_until(label, books, owners, ending, books.stopped());
+    report.interference = interference(label.plan, books.totals());
+    report
 }
 
 /// The same, as if nothing due at `stopped` or later had been asked for.

@@ -24,8 +24,11 @@ pub struct Host {
     pub address: SocketAddr,
     token: Option<Arc<str>>,
     listener: Option<TcpListener>,
-    server: Option<(oneshot::Sender<()>, JoinHandle<Result<(), String>>)>,
+    server: Option<Server>,
 }
+
+/// Stops the gRPC server, and is it.
+type Server = (oneshot::Sender<()>, JoinHandle<Result<(), String>>);
 
 impl Host {
     /// A host on `listener` that serves nobody yet: connections wait until the first run is there, or [`Self::serve`].

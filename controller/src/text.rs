@@ -28,6 +28,7 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
     page.line(WHICH_TIME, Style::Dim);
     loads::section(&mut page, &report.loads);
     loads::phases(&mut page, &report.phases);
+    loads::interference(&mut page, &report.interference);
     ledger(&mut page, report);
     agents(&mut page, &report.agents);
     faults::section(&mut page, &report.faults);

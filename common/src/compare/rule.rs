@@ -1,6 +1,6 @@
 //! Rules over changes: `[SCENARIO.]STATISTIC > +10%`.
 
-use super::change::{Change, Statistic};
+use super::{Change, Statistic};
 use std::fmt;
 use std::str::FromStr;
 

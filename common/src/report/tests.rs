@@ -334,7 +334,7 @@ fn the_keys_of_the_json_are_a_contract() {
         "thresholds[].{abort,holds,limit,metric,min_samples,samples,scope,unit,value,windows}",
         "timeline[].{errors,fault,p50,p95,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
         "verdict.{reasons,result}",
-        "{agents,changes,faults,heat,imbalances,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
+        "{agents,changes,faults,heat,imbalances,interference,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
     ];
     let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
     assert_eq!(keys, expected);

@@ -45,8 +45,7 @@ impl World {
             for (_, request) in self.requests.iter().filter(|(own, _)| *own == session) {
                 let is_new = |at: u64| (self.told_ms..now_ms).contains(&at);
                 let Request { due_ms, took_ms, status } = *request;
-                let mut bucket = Bucket::default();
-                bucket.started = u64::from(is_new(due_ms));
+                let mut bucket = Bucket { started: u64::from(is_new(due_ms)), ..Bucket::default() };
                 if is_new(due_ms + took_ms) {
                     (bucket.finished, bucket.errors) = (1, u64::from(status >= 400));
                     bucket.status.insert(status, 1);

@@ -54,6 +54,12 @@ pub(super) fn render(report: &Report) -> String {
             text += &format!("| {} | {} |\n", human::length(change.at_s), escaped(&change.text));
         }
     }
+    for row in &report.interference {
+        text += &format!("\n- {}", escaped(&row.text));
+    }
+    if !report.interference.is_empty() {
+        text.push('\n');
+    }
     for warning in &report.warnings {
         text += &format!("\n> {}\n", escaped(warning));
     }

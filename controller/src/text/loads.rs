@@ -3,7 +3,7 @@
 use super::page::{Page, Style};
 use super::{INDENT, micros, table};
 use common::human;
-use common::report::{LoadRow, Model, PhaseRow, PhaseSeries, SeriesKind};
+use common::report::{InterferenceRow, LoadRow, Model, PhaseRow, PhaseSeries, SeriesKind};
 
 /// Closed loads, because their numbers mean something else than those of open ones.
 pub(super) fn section(page: &mut Page, loads: &[LoadRow]) {
@@ -52,6 +52,18 @@ pub(super) fn phases(page: &mut Page, phases: &[PhaseRow]) {
         for line in table::lines(&rows, page.width() - INDENT) {
             page.line(&format!("  {line}"), Style::Plain);
         }
+    }
+}
+
+/// What the loads of one phase did to the steps of another.
+pub(super) fn interference(page: &mut Page, rows: &[InterferenceRow]) {
+    if rows.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line("between phases", Style::Heading);
+    for row in rows {
+        page.wrapped("  ", &row.text, Style::Plain);
     }
 }
 

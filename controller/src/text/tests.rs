@@ -91,6 +91,7 @@ pub(crate) fn report() -> Report {
         shortfalls: vec![],
         loads: vec![],
         phases: vec![],
+        interference: vec![],
         replay: vec![],
         series: vec![series],
         timeline: vec![point(0, Some(1000)), point(1, None)],

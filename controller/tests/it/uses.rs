@@ -45,6 +45,15 @@ fn unique_documents_are_indexed_while_a_dashboard_asks() {
     let (idle, stress) = (phase(&run, "idle"), phase(&run, "stress"));
     assert_eq!((requests(idle, "index"), requests(stress, "index")), (0, entry.finished));
     assert!(requests(idle, "dashboard") > 0 && requests(stress, "dashboard") > 0);
+    // The second API answered in both, and the report tells what the first one did to it.
+    let between = &run.report.interference;
+    assert!(between.iter().all(|row| (row.baseline.as_str(), row.phase.as_str()) == ("idle", "stress")));
+    let dashboard = between.iter().find(|row| row.scenario == "dashboard").unwrap();
+    assert!(
+        dashboard.times.iter().all(|time| time.factor.is_some_and(|factor| factor > 0.0)),
+        "{dashboard:?}"
+    );
+    assert!(between.iter().all(|row| row.scenario != "index"), "it was not measured while idle");
 }
 
 #[test]
