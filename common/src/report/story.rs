@@ -26,7 +26,7 @@ impl Story {
     /// The story that the numbers of a report tell.
     pub(super) fn of(report: &Report) -> Self {
         Self {
-            headline: headline(report.verdict.result).to_owned(),
+            headline: headline(report).to_owned(),
             asked: report.loads.iter().map(|load| asked(load, report)).collect(),
             delivered: delivered(&report.ledger),
             answered: answered(&report.series),
@@ -35,8 +35,11 @@ impl Story {
     }
 }
 
-const fn headline(result: Judgment) -> &'static str {
-    match result {
+fn headline(report: &Report) -> &'static str {
+    match report.verdict.result {
+        Judgment::Pass if report.thresholds.is_empty() => {
+            "The asked load was sent; no threshold says whether the answers were good."
+        }
         Judgment::Pass => "The asked load was sent, and every threshold was kept.",
         Judgment::GeneratorLimited => {
             "The generator could not send the asked load: add agents or ask for less."
@@ -138,7 +141,8 @@ fn step(row: &SeriesRow) -> String {
 
 fn trust(report: &Report) -> String {
     let why = report.verdict.reasons.first().map_or("", String::as_str);
-    let lag = report.agents.iter().map(|agent| agent.release_lag.p99).max();
+    // Users are released by nobody: they begin when they are ready.
+    let lag = report.agents.iter().map(|agent| agent.release_lag.p99).max().filter(|us| *us > 0);
     let lag = lag.map_or_else(String::new, |us| {
         format!(", and 99 of 100 requests left within {} of their time", human::time(us as f64))
     });

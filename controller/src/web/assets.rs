@@ -11,7 +11,7 @@ use rust_embed::RustEmbed;
 use std::fmt::Write;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/web/assets"]
+#[folder = "web/assets"]
 struct Web;
 
 /// `/assets/…`.

@@ -185,15 +185,14 @@ const layoutOf = (panels, data, theme, narrow) => {
   panels.forEach((panel, place) => {
     const height = heights[place] / all;
     const [low, high] = [Math.max(0, top - height + GAP), top];
+    const ticks = panel.log ? ticksOf(panel) : {};
     layout[`yaxis${place === 0 ? '' : place + 1}`] = {
       ...line_of(theme),
       domain: [low, high],
       type: panel.heat ? 'category' : panel.log ? 'log' : 'linear',
       rangemode: 'tozero',
-      ticksuffix: panel.log ? ' ms' : '',
-      exponentformat: 'none',
       nticks: panel.heat ? (narrow ? 5 : 8) : 5,
-      automargin: false,
+      ...ticks,
     };
     layout.annotations.push({
       text: `<b>${panel.title}</b>`,
@@ -203,6 +202,15 @@ const layoutOf = (panels, data, theme, narrow) => {
     top -= height;
   });
   return layout;
+};
+
+/** Where an axis of powers is marked: by ones, twos and fives, closer when little is seen, wider when much is. */
+const ticksOf = (panel) => {
+  const seen = panel.traces.flatMap((trace) => trace.y.filter((y) => y > 0));
+  const decades = Math.log10(Math.max(...seen) / Math.min(...seen));
+  const steps = decades > 2.5 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
+  const tickvals = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => steps.map((step) => step * 10 ** power));
+  return { tickmode: 'array', tickvals, ticktext: tickvals.map((ms) => time(ms * 1e3).replace(/\.?0+ /, ' ')) };
 };
 
 const line_of = (theme) => ({ gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, tickcolor: theme.line });
