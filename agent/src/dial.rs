@@ -1,10 +1,9 @@
 //! The way to the controller: connections, and what is shown on them.
 
 use crate::Agent;
-use std::time::Duration;
 use tonic::Request;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -32,19 +31,12 @@ impl Agent {
 
 /// A connection to the controller.
 pub(crate) async fn connect(agent: &Agent) -> Result<Channel, DialError> {
-    let address = format!("http://{}", agent.controller);
-    let endpoint = Endpoint::from_shared(address).map_err(|_| {
+    let endpoint = proto::endpoint(&agent.controller).map_err(|_| {
         DialError::Rejected(format!(
             "{} is no address: write HOST:PORT, for example 10.0.0.5:50051",
             agent.controller
         ))
     })?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
     (agent.world.dial)(endpoint).await.map_err(|error| {
         DialError::Unreachable(format!(
             "cannot reach a controller at {}: {}; is `controller start --listen {}` running there?",
@@ -60,6 +52,3 @@ fn innermost(error: &dyn std::error::Error) -> String {
         .last()
         .map_or_else(String::new, ToString::to_string)
 }
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-const KEEP_ALIVE: Duration = Duration::from_secs(2);

@@ -23,6 +23,7 @@ pub mod template;
 pub mod threshold;
 // The plan's thresholds are checked when it is read, so it stands behind them.
 pub mod plan;
+pub mod pick;
 pub mod script;
 pub mod revision;
 pub mod schedule;

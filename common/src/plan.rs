@@ -21,7 +21,7 @@ mod schema;
 mod problem;
 mod shape;
 mod faults;
-mod headers;
+pub mod headers;
 mod client;
 mod auth;
 mod answer;

@@ -2,6 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::read::read_plan;
+use common::pick::Picked;
 use common::plan::{Method, Plan};
 use common::script::{Message, NotRendered, Script, Vars, identity};
 use std::fmt::Write;
@@ -56,7 +57,9 @@ fn requests(plan: &Plan, script: &Script, arrival: &Arrival) -> Result<String, F
     }
     let who = identity(&scenario.load, arrival.k);
     let (mut out, mut message) = (String::new(), Message::default());
-    for (at, step) in scenario.steps.iter().enumerate() {
+    let picked = Picked::of(scenario, plan.seed).map(|picked| picked.step(arrival.k));
+    let sent = scenario.steps.iter().enumerate().filter(|(at, _)| picked.is_none_or(|picked| picked == *at));
+    for (at, step) in sent {
         writeln!(out, "# {}:{} {}", scenario.name, arrival.k, step.name).unwrap_or_default();
         match script.message((number, at), &who, &vars, &mut message) {
             Ok(()) => write_message(plan, &message, arrival, &mut out),
@@ -102,6 +105,22 @@ const HOW: &str = "write SCENARIO:NUMBER, for example index:123456";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_weighted_steps_the_one_is_printed_that_is_sent() {
+        let text = "name = \"t\"\n[target]\nbase_url = \"http://h\"\n[[scenario]]\nname = \"s\"\npick = \"weighted\"\n\
+            load.rate = [{ at = \"1/s\", for = \"3s\" }]\nstep = [{ path = \"/a\", weight = 3 }, { path = \"/b\" }]\n";
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.toml");
+        std::fs::write(&path, text).unwrap();
+        let picked = |k: u64| {
+            let shown = show(&path, Some(&format!("s:{k}").parse().unwrap())).unwrap();
+            assert_eq!(shown.matches("HTTP/1.1").count(), 1, "{shown}");
+            shown.contains("GET /a ")
+        };
+        let often = (0..200).filter(|k| picked(*k)).count();
+        assert!((120..180).contains(&often), "{often} of 200 are the step with three of four parts");
+    }
 
     #[test]
     fn an_arrival_is_printed_as_it_is_sent_but_for_secrets() {

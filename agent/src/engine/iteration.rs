@@ -7,7 +7,8 @@ use crate::engine::ended::{Ended, Job};
 use common::arrivals::Due;
 use common::crowd::Turn;
 use common::outcome::Outcome;
-use common::plan::{Load, OnError, Pick, Plan, Scenario};
+use common::pick::Picked;
+use common::plan::{OnError, Plan, Scenario};
 use common::random::Random;
 use common::replay::Replayed;
 use common::script::Vars;
@@ -65,14 +66,6 @@ pub(super) struct Course {
     random: Random,
     stops: bool,
     picked: Option<Picked>,
-}
-
-/// Steps chosen by weight.
-#[derive(Clone, Debug)]
-struct Picked {
-    random: Random,
-    /// By step: its weight and those of all before it.
-    until: Vec<u64>,
 }
 
 /// The iterations of one thread that have more than one request.
@@ -143,28 +136,6 @@ impl Course {
     /// The series of iterations with several requests.
     pub(super) const fn iteration(&self) -> Option<usize> {
         self.route.iteration
-    }
-}
-
-impl Picked {
-    fn of(scenario: &Scenario, seed: u64) -> Option<Self> {
-        let by_weight = scenario.pick == Pick::Weighted && !matches!(scenario.load, Load::Replay(_));
-        by_weight.then(|| {
-            let mut sum = 0;
-            let until = scenario.steps.iter().map(|step| {
-                sum += u64::from(step.weight);
-                sum
-            });
-            Self { until: until.collect(), random: Random::new(seed, &format!("pick of {}", scenario.name)) }
-        })
-    }
-
-    /// The step of arrival `k`: the same on every machine.
-    fn step(&self, k: u64) -> usize {
-        let all = self.until.last().copied().unwrap_or(1);
-        // The high half of the product: uniform to one part in 2⁴⁴, without a division.
-        let drawn = (u128::from(self.random.draw(k, 0)) * u128::from(all)) >> 64;
-        self.until.partition_point(|until| u128::from(*until) <= drawn)
     }
 }
 

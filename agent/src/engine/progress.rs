@@ -99,52 +99,46 @@ impl Worker {
     fn leave(self: &Rc<Self>, scenario: usize, now: RunTime) {
         let stream = &self.streams[scenario];
         stream.leave();
-        // A request that fails while arrivals are fired leaves the rest to that loop: no recursion.
-        if stream.is_queued() && !self.pumping.get() {
-            self.pumping.set(true);
-            let next = self.pump_one(scenario, now);
-            self.pumping.set(false);
-            if !matches!(next, Next::Idle) {
-                self.changed.notify_one();
-            }
-        }
-        if stream.is_finished() {
+        let next = stream.is_queued().then(|| self.unnested(|| self.pump_one(scenario, now))).flatten();
+        if stream.is_finished() || next.is_some_and(|next| !matches!(next, Next::Idle)) {
             self.changed.notify_one();
         }
     }
 
     /// A user rests: begins what is due at once, and wakes the main task for what is due before it would look.
     fn look_at_users(self: &Rc<Self>, scenario: usize, next: Option<RunTime>, now: RunTime) {
-        let Some(due) = next.filter(|_| !self.pumping.get()) else { return };
-        let sooner = if due <= now {
-            self.pumping.set(true);
-            let next = self.pump_one(scenario, now);
-            self.pumping.set(false);
-            match next {
-                Next::At(at) => at < self.wakes.get(),
-                Next::Now => true,
-                Next::Idle => self.streams[scenario].is_finished(),
+        match next.filter(|_| !self.pumping.get()) {
+            Some(due) if due <= now => {
+                let next = self.unnested(|| self.pump_one(scenario, now));
+                self.wake_for(next, self.streams[scenario].is_finished());
             }
-        } else {
-            due < self.wakes.get()
-        };
-        if sooner {
-            self.changed.notify_one();
+            due => self.wake_for(due.map(Next::At), false),
         }
     }
 
     /// Sends what is due at once, and wakes the main task for what is due before it would look.
     fn look_at_rests(self: &Rc<Self>, now: RunTime) {
-        if self.pumping.get() {
-            return;
+        let next = self.unnested(|| self.pump_rests(now));
+        self.wake_for(next, false);
+    }
+
+    /// Fires what is due. A request that fails meanwhile leaves the rest to this loop: no recursion, then `None`.
+    fn unnested(&self, fire: impl FnOnce() -> Next) -> Option<Next> {
+        if self.pumping.replace(true) {
+            return None;
         }
-        self.pumping.set(true);
-        let next = self.pump_rests(now);
+        let next = fire();
         self.pumping.set(false);
+        Some(next)
+    }
+
+    /// Wakes the main task if it would look too late; `idle`: also when nothing is left.
+    fn wake_for(&self, next: Option<Next>, idle: bool) {
         let sooner = match next {
-            Next::At(at) => at < self.wakes.get(),
-            Next::Now => true,
-            Next::Idle => false,
+            Some(Next::At(at)) => at < self.wakes.get(),
+            Some(Next::Now) => true,
+            Some(Next::Idle) => idle,
+            None => false,
         };
         if sooner {
             self.changed.notify_one();

@@ -29,9 +29,7 @@ pub(super) fn merge(target: &[(String, Text)], step: Vec<(String, Text)>) -> Vec
 
 /// Whether a text can be a header's name.
 pub(super) fn check_name(name: &str) -> Result<(), (String, &'static str)> {
-    // RFC 9110, 5.6.2: a token.
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
+    if !is_name(name) {
         return Err(("not a header name".to_owned(), "letters, digits and `-`, like content-type"));
     }
     Ok(())
@@ -40,7 +38,7 @@ pub(super) fn check_name(name: &str) -> Result<(), (String, &'static str)> {
 /// Whether a header of a request may have this name.
 fn check_own(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
     check_name(lower)?;
-    if OWN.contains(&lower) {
+    if is_clients_own(lower) {
         return Err((
             format!("`{lower}` belongs to the client"),
             "leave it out: it is written for each request",
@@ -54,7 +52,7 @@ fn check_own(lower: &str, is_new: bool) -> Result<(), (String, &'static str)> {
 
 fn check_value(value: &Text) -> Result<(), (&'static str, &'static str)> {
     let is_fine = |piece: &Piece| match piece {
-        Piece::Literal(literal) => is_legal(literal),
+        Piece::Literal(literal) => is_value(literal),
         Piece::Secret(_) | Piece::Value(_) | Piece::Tag(_) => true,
     };
     if !value.pieces().iter().all(is_fine) {
@@ -68,13 +66,28 @@ fn check_value(value: &Text) -> Result<(), (&'static str, &'static str)> {
 
 /// What the answer's header must say, literally.
 pub(super) fn check_literal(value: &str) -> Result<(), (&'static str, &'static str)> {
-    if !is_legal(value) || value.trim() != value {
+    if !is_value(value) || value.trim() != value {
         return Err(("no header has this value", "printable ASCII on one line, without space around it"));
     }
     Ok(())
 }
 
-fn is_legal(text: &str) -> bool {
+/// Whether a header of this name, in lower case, is written by the client for each request: no plan may name it.
+#[must_use]
+pub fn is_clients_own(lower: &str) -> bool {
+    OWN.contains(&lower)
+}
+
+/// Whether a text can be a header's name: a token (RFC 9110, 5.6.2).
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_token)
+}
+
+/// Whether a text can be a header's value: printable ASCII on one line.
+#[must_use]
+pub fn is_value(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic())
 }
 

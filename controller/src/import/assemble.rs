@@ -4,6 +4,7 @@ use super::found::{Body, Extract, Findings, Found, Target};
 use super::notes::Notes;
 use super::secrets::Secrets;
 use super::value::Value;
+use common::plan::{Method, headers};
 use std::collections::BTreeMap;
 
 /// A plan in the making.
@@ -38,7 +39,7 @@ pub(super) fn assemble(
             notes.left_out(format!("requests to another host than {origin}"), &found.origin);
             continue;
         }
-        if !METHODS.contains(&found.method.as_str()) {
+        if Method::named(found.method.as_bytes()).is_none() {
             notes.left_out(format!("requests with the method {}", found.method), &found.place);
             continue;
         }
@@ -94,8 +95,7 @@ fn keep_header(
 ) -> bool {
     name.make_ascii_lowercase();
     let name = name.as_str();
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if CLIENTS.contains(&name) || name.starts_with(':') {
+    if headers::is_clients_own(name) || CLIENTS.contains(&name) || name.starts_with(':') {
         return false;
     }
     if name == "accept-encoding" {
@@ -112,9 +112,7 @@ fn keep_header(
         return false;
     }
     let literal = value.literal().map(str::trim).map(str::to_owned);
-    let is_printable =
-        |text: &str| text.bytes().all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic());
-    if name.is_empty() || !name.bytes().all(is_token) || !literal.as_deref().is_none_or(is_printable) {
+    if !headers::is_name(name) || !literal.as_deref().is_none_or(headers::is_value) {
         notes.left_out(format!("header {}: not printable ASCII", name.escape_default()), place);
         return false;
     }
@@ -187,21 +185,8 @@ fn uses(step: &Found, variable: &str) -> bool {
 
 /// Where nothing else is said.
 const PLACEHOLDER: &str = "http://127.0.0.1:8080";
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/// Written by our client for each request.
-const CLIENTS: [&str; 11] = [
-    "host",
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-stampede-arrival",
-    "expect",
-];
+/// Written by our client for each request, beside those that a plan may not name.
+const CLIENTS: [&str; 2] = ["host", "expect"];
 /// What browsers say about themselves, and no service should depend on.
 const BROWSERS: [&str; 8] = [
     "upgrade-insecure-requests",

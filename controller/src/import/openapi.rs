@@ -12,6 +12,7 @@ use super::notes::Notes;
 use super::parts::{legal_path, split_url};
 use super::secrets::Secrets;
 use super::value::{Piece, Value};
+use common::plan::Method;
 use serde_json::{Map, Value as Json};
 use shape::Shapes;
 
@@ -23,10 +24,10 @@ pub(super) fn read(text: &str, secrets: &mut Secrets, notes: &mut Notes) -> Resu
     let mut findings = Findings { weighted: true, ..Findings::default() };
     for (path, item) in document.get("paths").and_then(Json::as_object).into_iter().flatten() {
         let item = shapes.resolve(item);
-        for method in METHODS {
-            let Some(operation) = item.get(method) else { continue };
+        for method in Method::ALL.map(|method| method.as_str().to_ascii_lowercase()) {
+            let Some(operation) = item.get(&method) else { continue };
             let mut reading = Reading { document: &document, shapes: &shapes, secrets, notes };
-            let mut found = reading.operation(&format!("{base}{path}"), method, item, operation);
+            let mut found = reading.operation(&format!("{base}{path}"), &method, item, operation);
             found.origin.clone_from(&origin);
             findings.requests.push(found);
         }
@@ -231,5 +232,3 @@ fn statuses(operation: &Json) -> Vec<u16> {
     good.sort_unstable();
     good
 }
-
-const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "head", "options"];
