@@ -39,6 +39,8 @@ pub struct Cause {
     pub outcome: Outcome,
     /// The answers' status; 0: none came.
     pub status: u16,
+    /// Which check failed, as [`check_number`] of its name; 0: none.
+    pub check: u32,
 }
 
 /// The samples of one series. Adding is exact, commutative, associative and idempotent.
@@ -222,6 +224,16 @@ fn choose(samples: &mut BTreeSet<Sample>) {
 /// Looks random, and is the same everywhere.
 fn rank(arrival: u64) -> u64 {
     Random::new(0, "sample").draw(0, arrival)
+}
+
+/// A number for the check that a sample's detail names before its first `: `, so that two failing checks are two causes.
+#[must_use]
+pub fn check_number(outcome: Outcome, detail: &str) -> u32 {
+    if !matches!(outcome, Outcome::CheckFailed | Outcome::ExtractFailed) {
+        return 0;
+    }
+    let name = detail.split_once(": ").map_or(detail, |(name, _)| name);
+    (Random::new(0, name).draw(0, 0) >> 32) as u32
 }
 
 /// Whether a header holds credentials by its name.

@@ -71,6 +71,21 @@ impl Think {
     }
 }
 
+impl Think {
+    /// A time that 999 of 1,000 rests do not exceed; the longest where there is one.
+    #[must_use]
+    pub fn mostly(self) -> Duration {
+        match self {
+            Self::Fixed(time) | Self::Uniform(_, time) => time,
+            Self::Normal(mean, deviation) => seconds(mean.as_secs_f64() + 3.1 * deviation.as_secs_f64()),
+            Self::Exponential(mean) => seconds(mean.as_secs_f64() * 6.91),
+            Self::Pareto(least, index) => {
+                seconds(least.as_secs_f64() * libm::pow(1_000.0, 1_000.0 / f64::from(index.max(1))))
+            }
+        }
+    }
+}
+
 impl FromStr for Think {
     type Err = ThinkError;
 

@@ -5,11 +5,11 @@ use common::script::{Resources, Script, resources};
 use proto::v1;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Error, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The files of a plan; none by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,7 @@ impl Files {
         if self.list.is_empty() {
             return Ok(self);
         }
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = data_dir.join(FOLDER);
         let told = |what: &Path, error: Error| format!("keep {}: {error}", what.display());
         std::fs::create_dir_all(&folder).map_err(|error| told(&folder, error))?;
@@ -66,6 +67,30 @@ impl Files {
         let text = serde_json::to_vec(&self.list).map_err(|error| told(&list, error.into()))?;
         write(&list, &text).map_err(|error| told(&list, error))?;
         Ok(self)
+    }
+
+    /// Removes the copies of a run that is over, as far as no other run needs them.
+    pub fn forget(data_dir: &Path, run_id: &str) -> Result<(), String> {
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = data_dir.join(FOLDER);
+        let told = |what: &Path, error: Error| format!("delete {}: {error}", what.display());
+        let list = list_of(data_dir, run_id);
+        match std::fs::remove_file(&list) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.map_err(|error| told(&list, error))?,
+        }
+        let entries = std::fs::read_dir(&folder).map_err(|error| told(&folder, error))?;
+        let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        let (lists, copies): (Vec<_>, Vec<_>) =
+            paths.into_iter().partition(|path| path.extension().is_some_and(|kind| kind == "json"));
+        let mut needed = BTreeSet::new();
+        for list in lists.iter().filter_map(|list| list.file_stem()?.to_str()) {
+            needed.extend(Self::kept(data_dir, list)?.list.into_iter().map(|file| file.place));
+        }
+        for copy in copies.into_iter().filter(|copy| copy.extension().is_none() && !needed.contains(copy)) {
+            std::fs::remove_file(&copy).map_err(|error| told(&copy, error))?;
+        }
+        Ok(())
     }
 
     /// Those of a run that was kept.
@@ -175,6 +200,8 @@ fn hex(hash: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whoever removes copies must not meet somebody who has just found them there.
+static ONE: Mutex<()> = Mutex::new(());
 /// In the data directory.
 const FOLDER: &str = "files";
 /// As much as travels in one message.
@@ -195,6 +222,24 @@ mod tests {
 
     const TWO: &str =
         "[[data]]\nname = \"a\"\ncsv = \"a.csv\"\n[[data]]\nname = \"b\"\njsonl = \"sub/b.jsonl\"";
+
+    #[test]
+    fn copies_go_with_the_last_run_that_needs_them() {
+        let (folder, data) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(folder.path().join("a.csv"), "x\n1\n").unwrap();
+        std::fs::write(folder.path().join("sub/b.jsonl"), "1\n").unwrap();
+        let keep =
+            |run: &str| Files::find(&plan(TWO), folder.path()).unwrap().keep(data.path(), run).unwrap();
+        let there = || std::fs::read_dir(data.path().join(FOLDER)).unwrap().count();
+        let (_, second) = (keep("one"), keep("two"));
+        assert_eq!(there(), 2 + 2, "two lists of the same two files");
+        Files::forget(data.path(), "one").unwrap();
+        assert_eq!((there(), Files::kept(data.path(), "two")), (2 + 1, Ok(second)));
+        Files::forget(data.path(), "two").unwrap();
+        Files::forget(data.path(), "two").unwrap();
+        assert_eq!(there(), 0);
+    }
 
     #[test]
     fn every_missing_file_is_told() {

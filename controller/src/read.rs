@@ -48,7 +48,7 @@ pub fn read_logs(effective: EffectivePlan, folder: &Path, tapes: &Path) -> Resul
     if plan.replays().next().is_some() {
         say("reading the logs that the plan replays");
     }
-    replay::ship(text, plan, folder, tapes).map_err(|why| Failure::new(Exit::BadPlan, why))
+    replay::ship(text, plan, folder, tapes).map_err(|wrong| Failure::new(Exit::BadPlan, wrong.join("\n")))
 }
 
 /// Checks the text of a plan; the failure shows every problem.

@@ -29,7 +29,8 @@ impl Worker {
         }
         let ended = Ended { outcome: judged.outcome(), ..*ended };
         if let Some((_, failed)) = &judged.failed {
-            self.keep_sample(&ended, Some(&|| Exchange::new(failed, answer.status, kept.as_deref())));
+            let show = || Exchange::new(failed, answer.status, kept.as_deref());
+            self.keep_sample(&ended, Some((&failed.check, &show)));
         }
         self.shelf.put(kept);
         self.go_on(&ended, judged);

@@ -3,17 +3,20 @@
 use crate::engine::ended::Ended;
 use crate::engine::judge::Exchange as Shown;
 use crate::engine::worker::Worker;
-use common::sample::{Cause, Exchange, Sample};
+use common::sample::{Cause, Exchange, Sample, check_number};
 use common::script::Message;
 
 impl Worker {
-    /// Keeps an exchange that failed, if it is one of those that are kept; `show` is what there is of its answer.
+    /// Keeps an exchange that failed, if it is one of those that are kept; `show` is what failed and what there is of its
+    /// answer.
     ///
     /// The request is put together once more from the arrival's number: nothing of it has to be kept while it is under
     /// way.
-    pub(super) fn keep_sample(&self, ended: &Ended, show: Option<&dyn Fn() -> Shown>) {
+    pub(super) fn keep_sample(&self, ended: &Ended, show: Option<(&str, &dyn Fn() -> Shown)>) {
         let job = &ended.job;
-        let cause = Cause { outcome: ended.outcome, status: ended.answer.map_or(0, |answer| answer.status) };
+        let check = show.map_or(0, |(failed, _)| check_number(ended.outcome, failed));
+        let status = ended.answer.map_or(0, |answer| answer.status);
+        let cause = Cause { outcome: ended.outcome, status, check };
         if !self.recorder.borrow_mut().wants(job, cause) {
             return;
         }
@@ -25,7 +28,7 @@ impl Worker {
             }
             None => self.message(job, &mut message),
         };
-        let shown = show.map(|show| show());
+        let shown = show.map(|(_, show)| show());
         let (head, body) = shown.as_ref().map(texts).unzip();
         let detail = match (&shown, made) {
             (_, Err(why)) => why.to_string(),

@@ -97,9 +97,11 @@ impl Expect {
     }
 
     fn check_body(&self, answer: &Answer<'_>, body: &[u8]) -> Result<(), Failed> {
-        for text in &self.contains {
+        for (n, text) in (1..).zip(&self.contains) {
             if !contains(body, text.as_bytes()) {
-                return Err(Failed::new("contains", shown(body)));
+                let one = self.contains.len() == 1;
+                let check = if one { "contains".to_owned() } else { format!("contains {n}") };
+                return Err(Failed::new(check, shown(body)));
             }
         }
         if self.matches.as_ref().is_some_and(|pattern| !pattern.is_match(body)) {

@@ -7,8 +7,8 @@ use toml::Spanned;
 use super::faults::{Faults, LONGEST_WAIT, title};
 use super::problem::Fault;
 use super::{
-    Agents, BaseUrl, HttpVersion, Plan, Reuse, Scheme, Target, Tls, auth, client, dataset, headers, phase,
-    rule, scenario, step, written,
+    Agents, BaseUrl, HttpVersion, Plan, Reuse, Scenario, Scheme, Target, Tls, auth, client, dataset, headers,
+    phase, rule, scenario, step, written,
 };
 use crate::text::Text;
 
@@ -45,6 +45,9 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
         redirects: written_target.and_then(|target| target.redirects).unwrap_or_default(),
     };
     let scenarios = scenario::scenarios(written.scenario.as_deref().unwrap_or_default(), &inherited, faults);
+    if let (Some(data), Some(scenarios)) = (&data, &scenarios) {
+        dataset::without_users(written_data, (data, scenarios), faults);
+    }
     let follows =
         scenarios.iter().flatten().flat_map(|scenario| &scenario.steps).any(|step| step.redirects > 0);
     let http = written_target.and_then(|target| target.http).unwrap_or_default();
@@ -63,8 +66,8 @@ fn plan(written: &written::Plan, faults: &mut Faults) -> Option<Plan> {
     let thresholds: Vec<_> = rules.iter().map(|written| rule::threshold(written, &known, faults)).collect();
     let max_lateness =
         faults.duration("max_lateness", written.max_lateness.as_ref(), DEFAULT_MAX_LATENESS, LONGEST_WAIT);
-    let timeouts = scenarios.iter().flatten().flat_map(|scenario| &scenario.steps).map(|step| step.timeout);
-    let default_drain = timeouts.max().unwrap_or_default() + DRAIN_MARGIN;
+    let rests = scenarios.iter().flatten().map(Scenario::longest).max().unwrap_or_default();
+    let default_drain = rests + DRAIN_MARGIN;
     let drain = faults.duration("drain", written.drain.as_ref(), default_drain, LONGEST_DRAIN);
     let agents = written.agents.as_ref();
     let lease_ttl = lease_ttl(agents, faults);
@@ -187,7 +190,7 @@ fn certificates(pem: &str) -> Result<(), (&'static str, &'static str)> {
 const ENCODINGS: &str = "gzip, br, zstd, deflate";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_MAX_LATENESS: Duration = Duration::from_secs(1);
-/// What the drain adds to the longest timeout: requests that are sent last still end by their own timeout.
+/// What the drain adds to the longest iteration: requests that are sent last still end by their own timeout.
 const DRAIN_MARGIN: Duration = Duration::from_secs(2);
 const SHORTEST_LEASE_TTL: Duration = Duration::from_secs(1);
 const LONGEST_LEASE_TTL: Duration = Duration::from_secs(60);

@@ -6,9 +6,9 @@ use toml::Spanned;
 
 use super::faults::Faults;
 use super::problem::quoted;
-use super::written;
+use super::{Scenario, Step, written};
 use crate::data::{End, Order, Table};
-use crate::template::{are_weights, is_taken};
+use crate::template::{are_weights, is_taken, rows_of};
 
 /// A table, and how its rows are taken.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +51,27 @@ pub(super) fn datasets(written: &[Spanned<written::Data>], faults: &mut Faults) 
         })
         .collect();
     read.into_iter().collect()
+}
+
+/// A row for each user is none where nobody is a user: every arrival would take the first.
+pub(super) fn without_users(
+    written: &[Spanned<written::Data>],
+    (data, scenarios): (&[DataSet], &[Scenario]),
+    faults: &mut Faults,
+) {
+    for (data, written) in data.iter().zip(written).filter(|(data, _)| data.order == Order::PerUser) {
+        let name = std::slice::from_ref(&data.name);
+        let uses = |step: &Step| step.texts().iter().any(|text| !rows_of(text, name).is_empty());
+        let open = |scenario: &&Scenario| !scenario.load.is_closed() && scenario.steps.iter().any(uses);
+        if let Some(scenario) = scenarios.iter().find(open) {
+            let message = format!(
+                "{} has a row for each user, and the arrivals of {} have no users: all would take the first row",
+                quoted(&data.name),
+                quoted(&scenario.name),
+            );
+            faults.add(written.span(), message, NO_USERS);
+        }
+    }
 }
 
 /// The names of all data, valid or not: so that a broken table is not unknown as well.
@@ -153,4 +174,6 @@ pub(super) fn file(key: &str, written: &Spanned<String>, faults: &mut Faults) ->
 }
 
 const LONGEST_NAME: usize = 64;
+const NO_USERS: &str =
+    "write order = \"sequential\", \"random\" or \"unique\", or a load with users: load.users, load.tries";
 const SOURCES: &str = "write one of values = [\"a\", \"b\"], csv = \"users.csv\", jsonl = \"users.jsonl\"";

@@ -1,9 +1,11 @@
 //! What a plan needs besides its own text: files, secrets, what earlier steps extract.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{Body, FormPart, PartContent, Plan, Scenario, Source, Step};
+use super::{Body, FormPart, PartContent, Pick, Plan, Scenario, Source, Step};
 use crate::text::{Secret, Text};
+use crate::think::Think;
 
 impl Plan {
     /// Every file that it names, by its path as written; each once, sorted.
@@ -40,6 +42,20 @@ impl Plan {
 }
 
 impl Scenario {
+    /// How long an iteration under way may still take: one step's timeout, or in a sequence all of them with the rests
+    /// between, up to 5 minutes. A longer timeout counts whole.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        let longest = self.steps.iter().map(|step| step.timeout).max().unwrap_or_default();
+        if self.pick == Pick::Weighted {
+            return longest;
+        }
+        let rests = self.steps.iter().rev().skip(1).filter_map(|step| step.think);
+        let rests = rests.map(Think::mostly).fold(Duration::ZERO, Duration::saturating_add);
+        let whole = self.steps.iter().map(|step| step.timeout).fold(rests, Duration::saturating_add);
+        whole.min(LONGEST_DEFAULT).max(longest)
+    }
+
     /// The names under which its steps keep what they take from answers, each once, sorted.
     #[must_use]
     pub fn variables(&self) -> Vec<String> {
@@ -76,3 +92,6 @@ impl FormPart {
         value.into_iter().chain(&self.filename)
     }
 }
+
+/// Iterations that may take longer are waited for when the plan says so.
+const LONGEST_DEFAULT: Duration = Duration::from_secs(300);

@@ -80,6 +80,43 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn an_iteration_under_way_is_given_the_time_to_end() {
+    let drain = |keys: &str, steps: &str| {
+        let text = format!(
+            "name = \"t\"\n[target]\nbase_url = \"http://a\"\n[[scenario]]\nname = \"s\"\n{keys}\n\
+             load.rate = [{{ at = \"1/s\", for = \"1s\" }}]\nstep = [{steps}]\n"
+        );
+        parse(&text).drain.as_secs()
+    };
+    let three = "{ path = \"/a\", timeout = \"5s\", think = \"1s..4s\" }, { path = \"/b\", timeout = \"7s\" }, \
+        { path = \"/c\", timeout = \"9s\", think = \"1m\" }";
+    assert_eq!(drain("", three), 5 + 4 + 7 + 9 + 2, "the rest behind the last step is none of it");
+    assert_eq!(drain("pick = \"weighted\"", three), 9 + 2, "of weighted steps each is an iteration");
+    let hundred = vec!["{ path = \"/a\" }"; 100].join(",");
+    assert_eq!(drain("", &hundred), 300 + 2, "with a bound");
+    assert_eq!(drain("", "{ path = \"/a\", timeout = \"20m\" }"), 1_200 + 2, "but no request is cut");
+}
+
+#[test]
+fn a_row_for_each_user_needs_users() {
+    let found = |load: &str, path: &str| {
+        let text = format!(
+            "name = \"t\"\n[target]\nbase_url = \"http://a\"\n[[data]]\nname = \"own\"\nvalues = [1, 2]\n\
+             order = \"per-user\"\n[[scenario]]\nname = \"s\"\n{load}\nstep = [{{ path = \"{path}\" }}]\n"
+        );
+        Plan::parse("plan.toml", &text).err().map(|problems| problems.to_string()).unwrap_or_default()
+    };
+    let rate = "load.rate = [{ at = \"1/s\", for = \"1s\" }]";
+    let told = found(rate, "/{{ own }}");
+    assert!(
+        told.contains("the arrivals of `s` have no users") && told.contains("order = \"sequential\""),
+        "{told}"
+    );
+    assert_eq!(found(rate, "/{{ pick(own) }}"), "", "rows that are drawn are nobody's");
+    assert_eq!(found("load.tries = { count = 4, users = 2 }", "/{{ own }}"), "");
+}
+
+#[test]
 fn a_steps_headers_and_timeout_win_over_the_targets() {
     let text =
         smallest("", "headers = { Accept = \"a\" }\ntimeout = \"50s\"\nexpect.status = [404, 200, 404]")

@@ -42,7 +42,8 @@ pub(super) struct Plan {
     /// The root of everything random: the same plan and seed give the same requests at the same times.
     #[schemars(extend("default" = 0))]
     pub(super) seed: Option<u64>,
-    /// How long requests may go on after the last due time. Default: the longest timeout and 2s.
+    /// How long requests may go on after the last due time. Default: what the longest iteration may take, its timeouts and
+    /// rests up to 5m, and 2s.
     #[schemars(with = "Option<String>", extend("examples" = ["32s"]))]
     pub(super) drain: Option<Spanned<String>>,
     /// An arrival that could not be started within this time after it was due is skipped and counted.

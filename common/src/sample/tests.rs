@@ -2,7 +2,7 @@ use super::*;
 use crate::plan::Method;
 use proptest::prelude::*;
 
-const CAUSE: Cause = Cause { outcome: Outcome::UnexpectedStatus, status: 500 };
+const CAUSE: Cause = Cause { outcome: Outcome::UnexpectedStatus, status: 500, check: 0 };
 
 fn sample(arrival: u64) -> Sample {
     Sample { arrival, due: RunTime::from_nanos(arrival * 1_000), ..Sample::default() }
@@ -139,6 +139,36 @@ fn credentials_and_secrets_are_not_in_it_and_nothing_moves_the_cursor() {
     );
     assert_eq!(sample.detail, "[secret]\\u{7}");
     assert_eq!(sample.clone().checked(), sample, "checking twice changes nothing");
+}
+
+#[test]
+fn two_failing_checks_are_two_causes() {
+    let number = |detail: &str| check_number(Outcome::CheckFailed, detail);
+    assert_eq!(
+        number("check json $[0:2]: 7"),
+        number("check json $[0:2]: nothing there"),
+        "whatever was found"
+    );
+    assert_ne!(number("check json $.a: 7"), number("check json $.b: 7"));
+    assert_ne!(number("check max_time: 3s"), number("check min_size: 3 bytes"));
+    assert_eq!(
+        check_number(Outcome::Timeout, "check max_time"),
+        0,
+        "what ended otherwise has failed no check"
+    );
+    let mut samples = Samples::default();
+    for (check, arrival) in [(number("check max_time"), 1), (number("check min_size"), 2)] {
+        for n in 0..FIRST as u64 + FAIR as u64 {
+            let sample = Sample { arrival: arrival + 2 * n, ..Sample::default() };
+            samples.keep(Cause { outcome: Outcome::CheckFailed, status: 200, check }, sample);
+        }
+    }
+    let mut kept = BTreeMap::<Cause, usize>::new();
+    samples.iter().for_each(|(cause, _)| *kept.entry(cause).or_default() += 1);
+    assert!(
+        kept.len() == 2 && kept.values().all(|count| *count >= FAIR),
+        "none takes the other's place: {kept:?}"
+    );
 }
 
 #[test]

@@ -20,27 +20,38 @@ pub struct Shipped {
 /// Reads the logs of a plan, relative to `folder`, and writes their tapes into `tapes`.
 ///
 /// # Errors
-/// What cannot be read, and where.
-pub fn ship(text: String, plan: Plan, folder: &Path, tapes: &Path) -> Result<Shipped, String> {
-    let mut logs = Vec::new();
+/// What cannot be read, and where: every problem at once.
+pub fn ship(text: String, plan: Plan, folder: &Path, tapes: &Path) -> Result<Shipped, Vec<String>> {
+    let (mut logs, mut wrong) = (Vec::new(), Vec::new());
     let mut written = None;
     for (scenario, load) in plan.replays() {
         let name = &plan.scenarios[scenario].name;
-        let indexed = index(load, folder, tapes).map_err(|why| format!("scenario {name}: {why}"))?;
+        let indexed = match index(load, folder, tapes) {
+            Ok(indexed) => indexed,
+            Err(why) => {
+                wrong.push(format!("scenario {name}: {why}"));
+                continue;
+            }
+        };
         let tree = match &mut written {
             Some(tree) => tree,
-            None => written.insert(text.parse::<Table>().map_err(|error| error.to_string())?),
+            None => written.insert(text.parse::<Table>().map_err(|error| vec![error.to_string()])?),
         };
         let series = indexed.summary.series.iter().map(|(name, _)| Value::from(name.as_str()));
-        let keys = replay(tree, scenario).ok_or("the plan's replay is not where it was")?;
+        let keys =
+            replay(tree, scenario).ok_or_else(|| vec!["the plan's replay is not where it was".to_owned()])?;
         keys.insert("series".to_owned(), Value::Array(series.collect()));
         keys.insert("tape".to_owned(), Value::from(Reel::hex(&indexed.hash)));
         logs.push((name.clone(), indexed.summary));
     }
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     let Some(written) = written else { return Ok(Shipped { text, plan, logs }) };
-    let text = toml::to_string(&written).map_err(|error| error.to_string())?;
-    let mut plan = Plan::parse("the plan with its logs", &text).map_err(|problems| problems.to_string())?;
-    reopen(&mut plan, tapes)?;
+    let text = toml::to_string(&written).map_err(|error| vec![error.to_string()])?;
+    let plan = Plan::parse("the plan with its logs", &text);
+    let mut plan = plan.map_err(|problems| vec![problems.to_string()])?;
+    reopen(&mut plan, tapes).map_err(|why| vec![why])?;
     Ok(Shipped { text, plan, logs })
 }
 

@@ -131,12 +131,20 @@ impl<'l> Source<'l> {
 impl<'l> Sources<'l> {
     /// Looks at the beginning of every file.
     pub(super) fn open(paths: &[PathBuf], load: &'l ReplayLoad) -> Result<Self, String> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut wrong) = (Vec::new(), Vec::new());
         for path in paths {
             // What is counted here is counted again when the file is read.
-            let mut first = Source::open(path, load)?;
-            first.advance(&mut Desk::new(load))?;
-            waiting.push((first.next.map_or(i64::MAX, |kept| kept.at), path.clone()));
+            let first = Source::open(path, load).and_then(|mut first| {
+                first.advance(&mut Desk::new(load))?;
+                Ok(first)
+            });
+            match first {
+                Ok(first) => waiting.push((first.next.map_or(i64::MAX, |kept| kept.at), path.clone())),
+                Err(why) => wrong.push(why),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong.join("\n"));
         }
         waiting.sort();
         waiting.reverse();

@@ -2,6 +2,7 @@
 
 use super::{find, told};
 use crate::exit::Failure;
+use crate::files::Files;
 use crate::journal::TAPES;
 use crate::output;
 use crate::pages::Pages;
@@ -105,6 +106,7 @@ impl Keep {
 /// What is in the store goes first: what is left of the files after a crash belongs to nobody and is harmless.
 fn remove(folder: &Path, run_id: &str) -> Result<(), String> {
     store::delete(folder, run_id)?;
+    Files::forget(folder, run_id)?;
     let files = folder.join("runs").join(run_id);
     match std::fs::remove_dir_all(&files) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

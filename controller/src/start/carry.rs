@@ -8,6 +8,7 @@ use crate::coordinator::{EffectivePlan, Finished, Task};
 use crate::desk::{Entry, Order};
 use crate::exit::{Exit, Failure};
 use crate::feed::{Over, Publisher};
+use crate::files::Files;
 use crate::host::Host;
 use crate::journal::{Journal, Record, Saved};
 use crate::live::say;
@@ -87,7 +88,12 @@ impl Start {
         let mut report = report(&plan.plan, &created_at, &finished);
         report.warnings.splice(0..0, plan.notes);
         report.run.name.clone_from(&entry.name);
-        keep(&mut finished, &report).await;
+        if keep(&mut finished, &report).await
+            && let Some(folder) = &self.data_dir
+        {
+            // Files are for going on with a run, and this one is over.
+            Files::forget(folder, &finished.run_id).unwrap_or_else(|why| say(&why));
+        }
         if let Some(folder) = out {
             let written = output::write(folder, &report, &plan.text, finished.books.totals());
             written.map_err(Failure::internal).inspect_err(|failure| entry.end(over(failure)))?;
@@ -125,7 +131,8 @@ impl Start {
         let Kept { plan, run_id, created_at, journal, saved } = kept;
         let (expect, wait, clock) = (crew.expect, self.wait, clock::boot());
         let token = self.token.as_deref().map(Arc::from);
-        let collector = self.rows_folder(&run_id)?.map(|folder| Collector::new(folder, &run_id));
+        let again = saved.is_some();
+        let collector = self.rows_folder(&run_id, again)?.map(|folder| Collector::new(folder, &run_id));
         let publisher = Publisher::new(Arc::clone(&entry.board), created_at.clone());
         let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, collector, saved };
         let (shown, lines) = self.ui.show(&entry.board, wishes.clone());
@@ -135,9 +142,10 @@ impl Start {
         finished
     }
 
-    /// Where the rows of a run are kept, if they are wanted.
-    fn rows_folder(&self, run_id: &str) -> Result<Option<PathBuf>, Failure> {
-        if !self.rows {
+    /// Where the rows of a run are kept, if they are wanted; a run that is gone on with (`again`) wants what it wanted.
+    fn rows_folder(&self, run_id: &str, again: bool) -> Result<Option<PathBuf>, Failure> {
+        let begun = |data_dir: &PathBuf| again && rows_of(data_dir, run_id).is_dir();
+        if !self.rows && !self.data_dir.as_ref().is_some_and(begun) {
             return Ok(None);
         }
         let kept = self.data_dir.as_ref().map(|folder| rows_of(folder, run_id));
@@ -151,13 +159,13 @@ impl Start {
     }
 }
 
-/// Writes the report into the journal; one that failed has told so.
-async fn keep(finished: &mut Finished, report: &Report) {
-    let Ok(report) = serde_json::to_string(report) else { return };
+/// Writes the report into the journal, and says whether it is durable; one that failed has told so.
+async fn keep(finished: &mut Finished, report: &Report) -> bool {
+    let Ok(report) = serde_json::to_string(report) else { return false };
     let n = finished.journal.append(Record::Report { run_id: finished.run_id.clone(), report });
     let mut durable = finished.journal.durable();
     let kept = durable.wait_for(|durable| durable.as_ref().map_or(true, |durable| *durable >= n));
-    tokio::time::timeout(KEEP_WITHIN, kept).await.map(drop).unwrap_or_default();
+    tokio::time::timeout(KEEP_WITHIN, kept).await.is_ok_and(|kept| kept.is_ok_and(|durable| durable.is_ok()))
 }
 
 /// Wishes of operators that wait.

@@ -3,7 +3,7 @@
 use super::Refused;
 use crate::v1;
 use common::outcome::Outcome;
-use common::sample::{CAUSES_MAX, Cause, FAIR, FIRST, Sample};
+use common::sample::{CAUSES_MAX, Cause, FAIR, FIRST, Sample, check_number};
 use common::time::RunTime;
 
 pub(super) fn to_wire((cause, sample): (Cause, &Sample)) -> v1::Sample {
@@ -35,5 +35,5 @@ fn cause(message: &v1::Sample) -> Result<Cause, Refused> {
     let status =
         u16::try_from(message.status).ok().filter(|status| *status == 0 || (100..1000).contains(status));
     let status = status.ok_or(Refused::Range { what: "status", got: u64::from(message.status) })?;
-    Ok(Cause { outcome, status })
+    Ok(Cause { outcome, status, check: check_number(outcome, &message.detail) })
 }

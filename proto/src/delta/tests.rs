@@ -24,7 +24,7 @@ fn any_delta() -> impl Strategy<Value = Delta> {
                     histogram.record(time);
                 }
                 series.size.record(time / 7);
-                let (cause, arrival) = (Cause { outcome: Outcome::ALL[outcome], status }, time);
+                let (cause, arrival) = (Cause { outcome: Outcome::ALL[outcome], status, check: 0 }, time);
                 let (due, request) = (RunTime::from_nanos(second), format!("GET /{time}\n"));
                 series.samples.keep(cause, Sample { arrival, due, request, ..Sample::default() });
                 let bucket = series.timeline.at(RunTime::from_nanos(second * 1_000_000_000));

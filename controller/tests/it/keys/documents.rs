@@ -57,13 +57,14 @@ pub(super) const ROWS: &[Row] = &[
         seen_after: "104",
     },
     Row {
-        // 20 arrivals of 2 rows: in turn, or drawn.
+        // Arrivals that come by themselves are no users.
         key: "data.order",
+        target: Target::Refused,
         with: &DATA,
         after: "\"per-user\"",
-        look: paths,
-        seen_before: "/a /b",
-        seen_after: "/a",
+        look: code,
+        seen_before: "0",
+        seen_after: "104",
         ..PLAIN
     },
     Row {
