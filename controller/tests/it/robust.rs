@@ -9,6 +9,7 @@ use demo::Running;
 use std::time::Duration;
 
 mod disk;
+mod files;
 mod loss;
 mod members;
 mod operator;
