@@ -5,8 +5,11 @@ use crate::programs::{Program, SPACE, mounts};
 use crate::targets::demo;
 use common::report::{ReplayRow, Report};
 use demo::Record;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 /// Five clients, two seconds of requests, most of which the demo service answers as the log says; and what a log has
@@ -173,6 +176,39 @@ fn a_plan_whose_log_cannot_be_read_is_a_bad_plan() {
         assert_eq!(ended.code, Some(104), "{}", ended.stderr);
         assert!(ended.stderr.contains("none.log: there is no such file"), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn an_imported_log_is_a_plan_that_replays_it() {
+    let _turn = turn();
+    let (demo, folder) = (demo(), tempfile::tempdir().unwrap());
+    let [log, plan] =
+        ["access.log.gz", "plan.toml"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    let (mut text, mut paths) = (String::new(), BTreeMap::new());
+    for n in 0..120 {
+        let (second, (path, status)) = (n / 60, [("/", 200), ("/none", 404), ("/bytes/7", 200)][n % 3]);
+        let (time, path) = (format!("20/Nov/2026:10:00:0{second} +0000"), format!("{path}?n={n}"));
+        let line = format!("10.0.0.{} - - [{time}] \"GET {path} HTTP/1.1\" {status} 7 \"-\" \"x\"", n % 9);
+        writeln!(text, "{line}").unwrap();
+        paths.insert(path, 1);
+    }
+    text += "10.0.0.1 - - [20/Nov/2026:10:00:01 +0000] \"POST /tests HTTP/1.1\" 201 9 \"-\" \"x\"\n";
+    let mut packed = GzEncoder::new(std::fs::File::create(&log).unwrap(), Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap();
+    let import = ["import", "log", &log, "--base-url", &demo.url(), "--out", &plan];
+    let imported = Program::controller(&import).end();
+    assert_eq!(imported.code, Some(0), "{}", imported.stderr);
+    assert!(imported.stdout.contains("only GET, HEAD and OPTIONS are sent"), "{}", imported.stdout);
+    // A busy machine may send late.
+    let plan = format!("max_lateness = \"1m\"\n{}", std::fs::read_to_string(&plan).unwrap());
+    let run = Cluster::controller(&plan, &[]).end();
+    assert_eq!(run.controller.code, Some(0), "{}", run.controller.stderr);
+    assert_eq!(seen(&demo.recorded()), paths, "what the log says, and nothing that changes something");
+    let report = &run.report;
+    assert_eq!(report.ledger.values().map(|entry| entry.finished).sum::<u64>(), 120);
+    assert_eq!(report.replay.iter().map(|row| row.same).sum::<u64>(), 120, "{:?}", report.replay);
+    assert!(report.run.duration_s >= 1.0, "with the times of the log: {:?}", report.run);
 }
 
 #[test]
