@@ -24,5 +24,6 @@ mod keys;
 mod replay;
 mod store;
 mod documents;
+mod identities;
 mod web;
 mod tidy;
