@@ -1,12 +1,14 @@
 //! The report: the one account of a run that terminal, files and page read. Nobody else computes a number.
 //!
-//! As JSON it is `report.json`, a documented contract: keys are added, never renamed or given another meaning.
+//! As JSON it is `report.json`, a documented contract: keys are added, never renamed or given another meaning without
+//! another [`VERSION`]. [`schema`] is the same contract for machines.
 //! Times are microseconds, sizes bytes, shares fractions from 0 to 1; `null` means that there was no sample.
 //! Every [`Summary`] carries its whole histogram as `hdr`, base64 of HdrHistogram's V2 form without deflate, which
 //! HdrHistogram's tools read; an empty text when nothing was measured.
 //!
 //! | field | unit | meaning |
 //! |---|---|---|
+//! | `version` | | [`VERSION`] of the contract; reports that were kept without it are of version 1 |
 //! | `run.id`, `run.name` | | the run, the plan's name |
 //! | `run.started_at` | RFC 3339 | when run time zero was, by the controller's wall clock; a label only |
 //! | `run.duration_s` | s | what the run really took from run time zero |
@@ -144,6 +146,7 @@ mod load;
 mod phase;
 mod rows;
 mod sample;
+mod schema;
 mod series;
 mod replay;
 mod shortfall;
@@ -165,6 +168,7 @@ pub use phase::{PhaseRow, PhaseSeries};
 pub use replay::{ReplayRow, StatusPair};
 pub use rows::{RowsFile, RowsKept};
 pub use sample::SampleRow;
+pub use schema::{VERSION, schema};
 pub use series::{SeriesKind, SeriesRow};
 pub use shortfall::ShortfallRow;
 pub use story::Story;
@@ -211,6 +215,10 @@ pub struct Evidence<'a> {
 /// The one account of a run. The fields are explained in the table of [the module](self).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
+    /// The version of the contract; reports that were kept without it are of version 1.
+    #[serde(default = "schema::first")]
+    #[schemars(extend("const" = VERSION))]
+    pub version: u32,
     /// Which run.
     pub run: RunHead,
     /// What is to be thought of it.
@@ -304,6 +312,7 @@ impl Report {
             format!("agent {} was too busy for precise pacing and changed to economy by itself", agent.name)
         });
         let mut report = Self {
+            version: VERSION,
             run: RunHead {
                 id: evidence.run_id.to_owned(),
                 name: plan.name.clone(),

@@ -8,10 +8,10 @@ use crate::revision::{Revision, Shift};
 use crate::threshold::{Status, Terms, Threshold, Window};
 use crate::time::NANOS_PER_SECOND;
 use crate::watch::WindowTally;
-use serde_json::Value;
-use std::collections::BTreeSet;
 
+mod contract;
 mod faults;
+mod fits;
 mod story;
 mod verdict;
 
@@ -290,72 +290,4 @@ fn a_report_survives_its_json() {
     });
     let json = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
-}
-
-/// The contract of report.json: whoever changes this list breaks somebody's script.
-#[test]
-fn the_keys_of_the_json_are_a_contract() {
-    let report = report_after(|w| {
-        w.plan = plan(&[("response_time.p99", "< 15ms")]);
-        in_windows(w, WindowTally::default());
-        lose(w, 0, 7);
-        w.totals.tallies[0].late = 1;
-        w.faults = vec![fault(FaultKind::AgentLost, Some("a1"), 7.25, None)];
-        w.totals.series[0].outcomes[Outcome::NoPort.index()] = 1;
-        w.agents[0].economy = true;
-        w.revisions = vec![Revision { scenario: 0, at: RunTime::ZERO, shift: Shift::Pause }];
-    });
-    let mut keys = BTreeSet::new();
-    walk("", &serde_json::to_value(&report).unwrap(), &mut keys);
-    let summary = "count,hdr,max,mean,min,mode,mode_width,overflow,p50,p90,p95,p99,p99_9,stddev";
-    let series = ["connect_time", "response_time", "send_lag", "service_time", "size", "ttfb"]
-        .map(|time| format!("series[].{time}.{{{summary}}}"));
-    let expected = [
-        "agents[].send_lag.{max,p50,p99}",
-        "agents[].release_lag.{max,p50,p99}",
-        "agents[].{clock_bound_us,cpu_share,economy,instance,lanes,lost,name,owned,release_lag,send_lag,skipped,start_skew_us,started,unknown}",
-        "changes[].{at_s,kind,rate,scenario,spawn,text,users}",
-        "faults[].{agent,from_s,kind,missing,text,unknown,until_s}",
-        "heat.rows[].{counts,first,scenario,t_s,width_s}",
-        "heat.{edges_us,rows}",
-        "imbalances.{browse}",
-        "ledger.browse.skipped.{late,no_data,no_lease,overload,stopped,time_up,unowned}",
-        "ledger.browse.{abandoned,finished,planned,skipped,started,unended,unknown}",
-        "ledger.{browse}",
-        "loads[].{kind,model,pacing_s,scenario,start_s,think,user_time_active_s,user_time_asked_s,users}",
-        "run.{client,duration_s,id,name,partial,seed,started_at}",
-        "series[].generator_faults.{no_port}",
-        "series[].outcomes.{ok}",
-        "series[].status.{200}",
-        "series[].{bytes_in,bytes_out,connect_time,errors,generator_faults,kind,outcomes,requests,response_time,scenario,send_lag,service_time,size,status,step,ttfb}",
-        "shortfalls[].{agent,planned,started,t_s,width_s}",
-        "story.{answered,asked,delivered,headline,trust}",
-        "thresholds[].windows.{broken,every_s,first_broken_s,judged,length_s,too_few,worst_s}",
-        "thresholds[].{abort,holds,limit,metric,min_samples,samples,scope,unit,value,windows}",
-        "timeline[].{errors,fault,p50,p95,p99,planned,scenario,started,t_s,users_active,users_asked,width_s}",
-        "verdict.{reasons,result}",
-        "{agents,changes,faults,heat,imbalances,interference,ledger,loads,phases,pulse,replay,rows,run,samples,series,shortfalls,story,thresholds,timeline,verdict,warnings}",
-    ];
-    let expected = expected.map(str::to_owned).into_iter().chain(series).collect::<BTreeSet<_>>();
-    assert_eq!(keys, expected);
-    let json = serde_json::to_value(&report).unwrap();
-    assert_eq!(
-        [&json["verdict"]["result"], &json["thresholds"][0]["unit"], &json["faults"][0]["kind"]],
-        ["invalid", "us", "agent_lost"]
-    );
-}
-
-/// Collects `path.{key,key,…}` of every object.
-fn walk(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(fields) => {
-            let names = fields.keys().map(String::as_str).collect::<BTreeSet<_>>();
-            let names = names.into_iter().collect::<Vec<_>>().join(",");
-            let dot = if path.is_empty() { "" } else { "." };
-            keys.insert(format!("{path}{dot}{{{names}}}"));
-            fields.iter().for_each(|(name, value)| walk(&format!("{path}{dot}{name}"), value, keys));
-        }
-        Value::Array(items) => items.iter().for_each(|item| walk(&format!("{path}[]"), item, keys)),
-        _ => (),
-    }
 }

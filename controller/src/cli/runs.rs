@@ -65,6 +65,8 @@ pub(super) enum RunsCommand {
         #[command(flatten)]
         data: Data,
     },
+    /// Print the JSON Schema of report.json, for programs that read it.
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +134,7 @@ impl RunsCommand {
                     print(&text::render(&report, width, color));
                 }
             }
+            Self::Schema => print(&format!("{:#}\n", common::report::schema())),
         }
         Ok(Exit::Ok)
     }

@@ -77,6 +77,7 @@ pub(crate) fn report() -> Report {
         fault: t_s == 1,
     };
     Report {
+        version: common::report::VERSION,
         run: head(),
         verdict: Verdict {
             result: Judgment::Fail,

@@ -25,5 +25,6 @@ mod replay;
 mod store;
 mod documents;
 mod identities;
+mod contract;
 mod web;
 mod tidy;
