@@ -29,6 +29,7 @@ pub async fn run(out: Option<std::path::PathBuf>, interrupts: mpsc::Receiver<()>
         web: None,
         web_token: None,
         files: None,
+        otlp: None,
         data_dir: None,
         resume: false,
         keep_deltas: false,

@@ -21,6 +21,7 @@ pub mod sessions;
 pub mod coordinator;
 pub mod conduct;
 pub mod feed;
+pub mod otlp;
 pub mod runs;
 pub mod compare;
 pub mod admin;

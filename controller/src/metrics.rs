@@ -1,16 +1,18 @@
-//! How runs stand, for Prometheus: the text form of OpenMetrics 1.0.
+//! How runs stand, in the quantities that monitoring knows: names, units and labels are the same however they leave.
 //!
-//! Everything is made from what the viewers see ([`Live`]) at the moment of a scrape. Counters begin with the run; times are
-//! in seconds, as Prometheus wants them. A bucket `le` of a histogram holds what lay below that time.
+//! Everything is made from what the viewers see ([`Live`]) at that moment. Counters begin with the run; times are in
+//! seconds, as Prometheus wants them. [`exposition`] is the text form of OpenMetrics 1.0, where a bucket `le` of a
+//! histogram holds what lay below that time.
 
 use common::human::printable;
-use common::live::{Live, LiveSeries};
+use common::live::{Live, LiveAgent, LiveScenario, LiveSeries};
 use common::report::{SeriesKind, Stretch};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,141 +30,214 @@ pub fn exposition(runs: &[Arc<Live>]) -> String {
     text
 }
 
+/// A quantity, of all runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Family {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) points: Points,
+}
+
+/// What a quantity is, and what it amounts to.
+#[derive(Clone, Debug)]
+pub(crate) enum Points {
+    /// Only grows.
+    Counter(Vec<(Labels, u64)>),
+    /// Now.
+    Gauge(Vec<(Labels, f64)>),
+    /// Times since the start.
+    Histogram(Vec<(Labels, Times)>),
+}
+
+/// Names and values, in order.
+pub(crate) type Labels = Vec<(&'static str, String)>;
+
+/// Times in cells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Times {
+    /// All of them together, in seconds.
+    pub(crate) sum_s: f64,
+    /// How many lie in each cell; the cells end at [`bounds_s`], the last one has no end.
+    pub(crate) cells: Vec<u64>,
+}
+
+/// Where the cells of times end, in seconds.
+pub(crate) fn bounds_s() -> Vec<f64> {
+    Stretch::heat_edges_us().iter().skip(1).map(|us| *us as f64 / 1e6).collect()
+}
+
+/// All quantities of these runs.
+pub(crate) fn families<L: Borrow<Live>>(runs: &[L]) -> Vec<Family> {
+    let mut families = load(runs);
+    families.extend(answers(runs));
+    families.extend(agents(runs));
+    families
+}
+
+fn load<L: Borrow<Live>>(runs: &[L]) -> Vec<Family> {
+    let scenarios = |of: fn(&LiveScenario) -> Option<f64>| {
+        each(runs, |live| &live.scenarios, ("scenario", |own: &LiveScenario| &own.name), of)
+    };
+    let arrivals = |of: fn(&LiveScenario) -> u64| {
+        Points::Counter(each(
+            runs,
+            |live| &live.scenarios,
+            ("scenario", |own: &LiveScenario| &own.name),
+            |own| Some(of(own)),
+        ))
+    };
+    let run = |of: fn(&Live) -> Option<f64>| {
+        let rows = runs.iter().map(Borrow::borrow);
+        Points::Gauge(rows.filter_map(|live| Some((labels(live, vec![]), of(live)?))).collect())
+    };
+    let family = |name, help, points| Family { name, help, points };
+    vec![
+        family(
+            "stampede_arrivals_planned",
+            "Arrivals planned so far; of users those that were begun",
+            arrivals(|own| own.planned),
+        ),
+        family("stampede_arrivals_started", "Iterations begun", arrivals(|own| own.started)),
+        family("stampede_arrivals_finished", "Iterations that ended", arrivals(|own| own.finished)),
+        family("stampede_arrivals_skipped", "Arrivals that were not sent", arrivals(|own| own.skipped)),
+        family(
+            "stampede_asked_rate",
+            "Arrivals per second that are asked for now",
+            Points::Gauge(scenarios(|own| own.asked_rate)),
+        ),
+        family(
+            "stampede_asked_users",
+            "Users that are asked for now",
+            Points::Gauge(scenarios(|own| own.asked_users)),
+        ),
+        family("stampede_users", "Users that are there", run(|live| live.now.users)),
+        family("stampede_in_flight", "Requests under way", run(|live| Some(live.now.in_flight as f64))),
+        family("stampede_run_time_seconds", "Since the load began", run(|live| Some(live.run.run_time_s))),
+    ]
+}
+
+fn answers<L: Borrow<Live>>(runs: &[L]) -> Vec<Family> {
+    let (mut outcomes, mut statuses, mut bytes, mut times) = (vec![], vec![], vec![], vec![]);
+    for live in runs.iter().map(Borrow::borrow) {
+        for row in live.series.iter().filter(|row| row.kind == SeriesKind::Requests) {
+            let named = |more: Option<(&'static str, &str)>| {
+                let names = [("scenario", row.scenario.as_str()), ("step", row.step.as_str())];
+                labels(live, names.into_iter().chain(more).collect())
+            };
+            outcomes.extend(row.outcomes.iter().map(|(outcome, n)| (named(Some(("outcome", outcome))), *n)));
+            let codes = row.status.iter().map(|(code, n)| (code.to_string(), *n));
+            statuses.extend(codes.map(|(code, n)| (named(Some(("code", &code))), n)));
+            bytes.push((named(None), row.bytes_in));
+            times.push((named(None), Times::of(row)));
+        }
+    }
+    let family = |name, help, points| Family { name, help, points };
+    vec![
+        family("stampede_requests", "Requests that ended, by how", Points::Counter(outcomes)),
+        family("stampede_responses", "Responses by status code", Points::Counter(statuses)),
+        family("stampede_received_bytes", "Bytes received, heads included", Points::Counter(bytes)),
+        family(
+            "stampede_response_time_seconds",
+            "Due until last byte of the answer",
+            Points::Histogram(times),
+        ),
+    ]
+}
+
+fn agents<L: Borrow<Live>>(runs: &[L]) -> Vec<Family> {
+    let gauge = |of: fn(&LiveAgent) -> f64| {
+        let rows =
+            each(runs, |live| &live.agents, ("agent", |own: &LiveAgent| &own.name), |own| Some(of(own)));
+        Points::Gauge(rows)
+    };
+    let started =
+        each(runs, |live| &live.agents, ("agent", |own: &LiveAgent| &own.name), |own| Some(own.started));
+    let family = |name, help, points| Family { name, help, points };
+    vec![
+        family(
+            "stampede_agent_send_lag_p99_seconds",
+            "How late an agent sent, in the last second",
+            gauge(|own| own.send_lag_p99_us as f64 / 1e6),
+        ),
+        family(
+            "stampede_agent_cpu_share",
+            "The engine threads' part of their cores",
+            gauge(|own| own.cpu_share),
+        ),
+        family(
+            "stampede_agent_here",
+            "1 while the agent holds its lease",
+            gauge(|own| f64::from(u8::from(own.state == "here"))),
+        ),
+        family("stampede_agent_started", "Iterations begun by an agent", Points::Counter(started)),
+    ]
+}
+
+/// A point for each part of each run that has a value.
+fn each<L: Borrow<Live>, P, T>(
+    runs: &[L],
+    parts: fn(&Live) -> &Vec<P>,
+    (label, name): (&'static str, fn(&P) -> &str),
+    of: impl Fn(&P) -> Option<T>,
+) -> Vec<(Labels, T)> {
+    let mut rows = Vec::new();
+    for run in runs {
+        let live: &Live = run.borrow();
+        for part in parts(live) {
+            rows.extend(of(part).map(|value| (labels(live, vec![(label, name(part))]), value)));
+        }
+    }
+    rows
+}
+
+fn labels(live: &Live, more: Vec<(&'static str, &str)>) -> Labels {
+    let run = [("run", live.run.id.as_str()), ("plan", live.run.name.as_str())];
+    run.into_iter().chain(more).map(|(name, value)| (name, printable(value))).collect()
+}
+
+impl Times {
+    fn of(row: &LiveSeries) -> Self {
+        let times = row.response_time;
+        Self { sum_s: times.mean * times.count as f64 / 1e6, cells: row.cells.clone() }
+    }
+}
+
 #[derive(Debug)]
 struct Runs(Vec<Arc<Live>>);
 
-/// Names and values, in order.
-type Labels = Vec<(&'static str, String)>;
-
 impl Collector for Runs {
     fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
-        self.load(&mut out)?;
-        self.answers(&mut out)?;
-        self.agents(&mut out)
+        families(&self.0).into_iter().try_for_each(|family| encode_family(&mut out, family))
     }
 }
 
-impl Runs {
-    fn load(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let scenarios = || {
-            self.0.iter().flat_map(|live| {
-                live.scenarios
-                    .iter()
-                    .map(|scenario| (labels(live, &[("scenario", &scenario.name)]), scenario))
-            })
-        };
-        for (name, help, of) in [
-            ("planned", "Arrivals planned so far; of users those that were begun", 0),
-            ("started", "Iterations begun", 1),
-            ("finished", "Iterations that ended", 2),
-            ("skipped", "Arrivals that were not sent", 3),
-        ] {
-            let n = |scenario: &common::live::LiveScenario| {
-                [scenario.planned, scenario.started, scenario.finished, scenario.skipped][of]
-            };
-            let name = format!("stampede_arrivals_{name}");
-            counters(out, (&name, help), scenarios().map(|(labels, scenario)| (labels, n(scenario))))?;
+fn encode_family(out: &mut DescriptorEncoder<'_>, family: Family) -> fmt::Result {
+    let kind = match &family.points {
+        Points::Counter(_) => MetricType::Counter,
+        Points::Gauge(_) => MetricType::Gauge,
+        Points::Histogram(_) => MetricType::Histogram,
+    };
+    let out = out.encode_descriptor(family.name, family.help, None, kind)?;
+    match family.points {
+        Points::Counter(rows) => {
+            encode_rows(out, rows, |mut own, n| own.encode_counter::<NoLabelSet, _, u64>(&n, None))
         }
-        let rates = scenarios().filter_map(|(labels, scenario)| Some((labels, scenario.asked_rate?)));
-        gauges(out, ("stampede_asked_rate", "Arrivals per second that are asked for now"), rates)?;
-        let users = scenarios().filter_map(|(labels, scenario)| Some((labels, scenario.asked_users?)));
-        gauges(out, ("stampede_asked_users", "Users that are asked for now"), users)?;
-        let lives = || self.0.iter().map(|live| (labels(live, &[]), live));
-        let users = lives().filter_map(|(labels, live)| Some((labels, live.now.users?)));
-        gauges(out, ("stampede_users", "Users that are there"), users)?;
-        let flight = lives().map(|(labels, live)| (labels, live.now.in_flight as f64));
-        gauges(out, ("stampede_in_flight", "Requests under way"), flight)?;
-        let time = lives().map(|(labels, live)| (labels, live.run.run_time_s));
-        gauges(out, ("stampede_run_time_seconds", "Since the load began"), time)
-    }
-
-    fn answers(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let series = || {
-            self.0.iter().flat_map(|live| {
-                let requests = live.series.iter().filter(|row| row.kind == SeriesKind::Requests);
-                requests.map(move |row| (live, row))
-            })
-        };
-        let named = |live: &Live, row: &LiveSeries, more: &[(&'static str, &str)]| {
-            let names = [("scenario", row.scenario.as_str()), ("step", row.step.as_str())];
-            labels(live, &names.iter().chain(more).copied().collect::<Vec<_>>())
-        };
-        let outcomes = series().flat_map(|(live, row)| {
-            row.outcomes.iter().map(move |(outcome, n)| (named(live, row, &[("outcome", outcome)]), *n))
-        });
-        counters(out, ("stampede_requests", "Requests that ended, by how"), outcomes)?;
-        let statuses = series().flat_map(|(live, row)| {
-            row.status.iter().map(move |(code, n)| (named(live, row, &[("code", &code.to_string())]), *n))
-        });
-        counters(out, ("stampede_responses", "Responses by status code"), statuses)?;
-        let bytes = series().map(|(live, row)| (named(live, row, &[]), row.bytes_in));
-        counters(out, ("stampede_received_bytes", "Bytes received, heads included"), bytes)?;
-        let what = "Due until last byte of the answer";
-        let mut out =
-            out.encode_descriptor("stampede_response_time_seconds", what, None, MetricType::Histogram)?;
-        let edges_us = Stretch::heat_edges_us();
-        let bounds = || edges_us.iter().skip(1).map(|us| *us as f64 / 1e6).chain([f64::INFINITY]);
-        for (live, row) in series() {
-            let times = row.response_time;
-            let buckets: Vec<(f64, u64)> = bounds().zip(row.cells.iter().copied()).collect();
-            let sum = times.mean * times.count as f64 / 1e6;
-            let labels = named(live, row, &[]);
-            let mut own = out.encode_family(&labels)?;
-            own.encode_histogram::<NoLabelSet>(sum, buckets.iter().map(|(_, n)| n).sum(), &buckets, None)?;
-        }
-        Ok(())
-    }
-
-    fn agents(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let agents = || {
-            self.0.iter().flat_map(|live| {
-                live.agents.iter().map(|agent| (labels(live, &[("agent", &agent.name)]), agent))
-            })
-        };
-        let lag = agents().map(|(labels, agent)| (labels, agent.send_lag_p99_us as f64 / 1e6));
-        gauges(
-            out,
-            ("stampede_agent_send_lag_p99_seconds", "How late an agent sent, in the last second"),
-            lag,
-        )?;
-        let cpu = agents().map(|(labels, agent)| (labels, agent.cpu_share));
-        gauges(out, ("stampede_agent_cpu_share", "The engine threads' part of their cores"), cpu)?;
-        let here = agents().map(|(labels, agent)| (labels, f64::from(u8::from(agent.state == "here"))));
-        gauges(out, ("stampede_agent_here", "1 while the agent holds its lease"), here)?;
-        let started = agents().map(|(labels, agent)| (labels, agent.started));
-        counters(out, ("stampede_agent_started", "Iterations begun by an agent"), started)
+        Points::Gauge(rows) => encode_rows(out, rows, |mut own, value| own.encode_gauge(&value)),
+        Points::Histogram(rows) => encode_rows(out, rows, |mut own, times| {
+            let bounds = bounds_s().into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(times.cells).collect();
+            let count = buckets.iter().map(|(_, n)| n).sum();
+            own.encode_histogram::<NoLabelSet>(times.sum_s, count, &buckets, None)
+        }),
     }
 }
 
-fn labels(live: &Live, more: &[(&'static str, &str)]) -> Labels {
-    let run = [("run", live.run.id.as_str()), ("plan", live.run.name.as_str())];
-    run.iter().chain(more).map(|(name, value)| (*name, printable(value))).collect()
-}
-
-fn counters(
-    out: &mut DescriptorEncoder<'_>,
-    (name, help): (&str, &str),
-    rows: impl Iterator<Item = (Labels, u64)>,
-) -> fmt::Result {
-    let mut out = out.encode_descriptor(name, help, None, MetricType::Counter)?;
-    each(&mut out, rows, |mut own, n| own.encode_counter::<NoLabelSet, _, u64>(&n, None))
-}
-
-fn gauges(
-    out: &mut DescriptorEncoder<'_>,
-    (name, help): (&str, &str),
-    rows: impl Iterator<Item = (Labels, f64)>,
-) -> fmt::Result {
-    let mut out = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    each(&mut out, rows, |mut own, value| own.encode_gauge(&value))
-}
-
-fn each<T>(
-    out: &mut MetricEncoder<'_>,
-    mut rows: impl Iterator<Item = (Labels, T)>,
+fn encode_rows<T>(
+    mut out: MetricEncoder<'_>,
+    rows: Vec<(Labels, T)>,
     encode: impl Fn(MetricEncoder<'_>, T) -> fmt::Result,
 ) -> fmt::Result {
-    rows.try_for_each(|(labels, value)| encode(out.encode_family(&labels)?, value))
+    rows.into_iter().try_for_each(|(labels, value)| encode(out.encode_family(&labels)?, value))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::files::Files;
 use crate::host::Host;
 use crate::journal::{Journal, Nowhere, boot_id};
 use crate::live::say;
+use crate::otlp::Collector;
 use crate::read::{new_id, now};
 use crate::store::Store;
 use crate::watch::Ui;
@@ -47,6 +48,8 @@ pub struct Start {
     pub web_token: Option<String>,
     /// Where plans from the page and the API may read files; `None`: nowhere.
     pub files: Option<PathBuf>,
+    /// Who is pushed how runs stand.
+    pub otlp: Option<Collector>,
     /// Where runs are kept; `None`: nowhere.
     pub data_dir: Option<PathBuf>,
     /// Whether to go on with the unfinished run that is kept there.

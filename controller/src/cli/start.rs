@@ -4,6 +4,7 @@ use super::{folder_of, scratch};
 use crate::coordinator::EffectivePlan;
 use crate::exit::{Exit, Failure};
 use crate::journal::TAPES;
+use crate::otlp::Collector;
 use crate::read::{read_logs, read_plan};
 use crate::start::{ADMIN, Start, WEB};
 use crate::watch::Ui;
@@ -40,6 +41,10 @@ pub(super) struct StartArgs {
     /// The folder in which plans from the page and the API may read files; without it they may read none.
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
+    /// A collector of OpenTelemetry that is pushed how runs stand, every 5 s and at the end (OTLP over HTTP), for example
+    /// http://127.0.0.1:4318.
+    #[arg(long, value_name = "URL")]
+    otlp: Option<Collector>,
     /// Where agents join. Other than loopback needs --token-file.
     #[arg(long, default_value = "127.0.0.1:50051", value_name = "IP:PORT")]
     listen: SocketAddr,
@@ -127,6 +132,7 @@ impl StartArgs {
             web: self.web,
             web_token,
             files: self.files,
+            otlp: self.otlp,
             data_dir: self.data_dir,
             resume: self.resume,
             keep_deltas: self.keep_deltas,

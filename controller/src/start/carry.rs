@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::journal::{Journal, Record, Saved};
 use crate::live::say;
 use crate::local::is_local;
-use crate::{clock, output, text};
+use crate::{clock, otlp, output, text};
 use common::plan::Plan;
 use common::report::Report;
 use common::run::Ending;
@@ -71,6 +71,23 @@ impl Start {
     /// Carries a run to its end, keeps and prints its report, and tells its viewers how it ended.
     pub(super) async fn carry(
         &self,
+        run: (Kept, Crew),
+        (host, entry): (&mut Host, &Entry),
+        interrupts: mpsc::Receiver<()>,
+        out: Option<&Path>,
+    ) -> Result<Exit, Failure> {
+        let pushes = self.otlp.as_ref().map(|to| otlp::start(to, Arc::clone(&entry.board), say));
+        let pushes = pushes.transpose().map_err(Failure::internal);
+        let pushes = pushes.inspect_err(|failure| entry.end(over(failure)))?;
+        let exit = self.carry_watched(run, (host, entry), interrupts, out).await;
+        if let Some(pushes) = pushes {
+            pushes.end().await;
+        }
+        exit
+    }
+
+    async fn carry_watched(
+        &self,
         (kept, crew): (Kept, Crew),
         (host, entry): (&mut Host, &Entry),
         interrupts: mpsc::Receiver<()>,
@@ -78,12 +95,6 @@ impl Start {
     ) -> Result<Exit, Failure> {
         let (plan, created_at) = (kept.plan.clone(), kept.created_at.clone());
         let finished = self.conduct((kept, crew), (host, entry), interrupts).await;
-        let over = |failure: &Failure| Over {
-            verdict: None,
-            report: None,
-            failure: Some(failure.message.clone()),
-            exit: failure.exit as u8,
-        };
         let mut finished = finished.inspect_err(|failure| entry.end(over(failure)))?;
         let mut report = report(&plan.plan, &created_at, &finished);
         report.warnings.splice(0..0, plan.notes);
@@ -108,10 +119,10 @@ impl Start {
             return Err(failure);
         }
         let (width, color) = terminal();
-        super::print(&if self.json {
-            output::json(&report).map_err(Failure::internal)?
-        } else {
-            text::render(&report, width, color)
+        super::print(&match output::json(&report) {
+            Ok(json) if self.json => json,
+            // A report that is no JSON is kept nowhere either, and that was told.
+            _ => text::render(&report, width, color),
         });
         let exit = Exit::of(report.verdict.result, &finished.ending, self.strict);
         // The journal is closed before anybody hears that the run is over and looks for it there.
@@ -157,6 +168,12 @@ impl Start {
             .map_err(|error| Failure::usage(format!("make {}: {error}", folder.display())))?;
         Ok(Some(folder))
     }
+}
+
+/// How a run ended that failed.
+fn over(failure: &Failure) -> Over {
+    let message = Some(failure.message.clone());
+    Over { verdict: None, report: None, failure: message, exit: failure.exit as u8 }
 }
 
 /// Writes the report into the journal, and says whether it is durable; one that failed has told so.

@@ -25,6 +25,7 @@ fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> St
         web: None,
         web_token: None,
         files: None,
+        otlp: None,
         data_dir: None,
         resume: false,
         keep_deltas: false,

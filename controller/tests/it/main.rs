@@ -26,5 +26,6 @@ mod store;
 mod documents;
 mod identities;
 mod contract;
+mod otlp;
 mod web;
 mod tidy;

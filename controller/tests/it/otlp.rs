@@ -1,0 +1,134 @@
+//! A collector is pushed the same numbers as everybody else.
+
+use crate::cluster::{Cluster, beside, plan};
+use crate::targets::demo;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+
+/// What a collector takes: request line, head and body of each push.
+fn collector() -> (String, mpsc::Receiver<(String, ExportMetricsServiceRequest)>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (pushes, taken) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            serve(stream.unwrap(), &pushes);
+        }
+    });
+    (url, taken)
+}
+
+fn serve(stream: TcpStream, pushes: &mpsc::Sender<(String, ExportMetricsServiceRequest)>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        reader.read_exact(&mut body).unwrap();
+        reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        if pushes.send((head, ExportMetricsServiceRequest::decode(&*body).unwrap())).is_err() {
+            return;
+        }
+    }
+}
+
+fn texts(attributes: &[KeyValue]) -> BTreeMap<String, String> {
+    let text = |own: &KeyValue| match own.value.as_ref().and_then(|own| own.value.clone()) {
+        Some(Value::StringValue(text)) => (own.key.clone(), text),
+        other => panic!("{}: {other:?}", own.key),
+    };
+    attributes.iter().map(text).collect()
+}
+
+/// Sums by name and by what distinguishes their points within the scenario; a histogram's count too.
+fn sums(push: &ExportMetricsServiceRequest) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    let key = |name: &str, attributes: &[KeyValue]| {
+        let own = texts(attributes);
+        let more = ["outcome", "code", "agent"].into_iter().find_map(|name| own.get(name));
+        format!("{name} {}", more.map_or("", String::as_str))
+    };
+    for metric in &push.resource_metrics[0].scope_metrics[0].metrics {
+        match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) => {
+                assert!(sum.is_monotonic && sum.aggregation_temporality == 2, "{}", metric.name);
+                for point in &sum.data_points {
+                    let Some(Number::AsInt(n)) = point.value else { panic!("{point:?}") };
+                    sums.insert(key(&metric.name, &point.attributes), n as u64);
+                }
+            }
+            Data::Histogram(histogram) => {
+                assert_eq!((metric.unit.as_str(), histogram.aggregation_temporality), ("s", 2));
+                for point in &histogram.data_points {
+                    assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+                    assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
+                    sums.insert(key(&metric.name, &point.attributes), point.count);
+                }
+            }
+            _ => (),
+        }
+    }
+    sums
+}
+
+#[test]
+fn the_last_push_of_a_run_says_what_its_report_says() {
+    let _beside = beside();
+    let (demo, (url, taken)) = (demo(), collector());
+    let load = "load.rate = [{ at = \"50/s\", for = \"6s\" }]";
+    let text = plan(&demo.url(), "", load, "path = \"/random\"");
+    let run = Cluster::controller(&text, &["--otlp", &url]).end();
+    assert_eq!(run.controller.code, Some(0), "{}", run.controller.stderr);
+    let pushes: Vec<_> = taken.try_iter().collect();
+    assert!(pushes.len() >= 2, "one in the midst of it and one of the end, not {}", pushes.len());
+    let (head, last) = pushes.last().unwrap();
+    assert!(head.starts_with("POST /v1/metrics HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("content-type: application/x-protobuf\r\n"), "{head}");
+    let resource = last.resource_metrics[0].resource.as_ref().unwrap();
+    let of_run = texts(&resource.attributes);
+    assert_eq!(
+        [&of_run["service.name"], &of_run["stampede.run.id"], &of_run["stampede.plan.name"]],
+        ["stampede", &run.report.run.id, &run.report.run.name]
+    );
+    let (sums, books, series) = (sums(last), run.books(), run.series("s"));
+    assert_eq!(books.planned, 300);
+    let mut expected = BTreeMap::from([
+        ("stampede_arrivals_planned ".to_owned(), books.planned),
+        ("stampede_arrivals_started ".to_owned(), books.started),
+        ("stampede_arrivals_finished ".to_owned(), books.finished),
+        ("stampede_arrivals_skipped ".to_owned(), books.skipped.total()),
+        ("stampede_received_bytes ".to_owned(), series.bytes_in),
+        ("stampede_response_time_seconds ".to_owned(), series.response_time.count),
+    ]);
+    expected.extend(series.outcomes.iter().map(|(name, n)| (format!("stampede_requests {name}"), *n)));
+    expected.extend(series.status.iter().map(|(code, n)| (format!("stampede_responses {code}"), *n)));
+    let agents = run.report.agents.iter();
+    expected.extend(agents.map(|own| (format!("stampede_agent_started {}", own.name), own.started)));
+    assert_eq!(sums, expected);
+}
+
+#[test]
+fn a_run_goes_on_without_its_collector_and_says_so_once() {
+    let _beside = beside();
+    let demo = demo();
+    let load = "load.rate = [{ at = \"10/s\", for = \"6s\" }]";
+    let text = plan(&demo.url(), "", load, "path = \"/\"");
+    // The discard port of this machine: nobody is there.
+    let run = Cluster::controller(&text, &["--otlp", "http://127.0.0.1:9"]).end();
+    assert_eq!((run.controller.code, run.books().started), (Some(0), 60), "{}", run.controller.stderr);
+    let told = run.controller.stderr.matches("nothing was pushed to http://127.0.0.1:9/v1/metrics").count();
+    assert_eq!(told, 1, "{}", run.controller.stderr);
+}
