@@ -19,7 +19,7 @@ impl Walk<'_> {
             Value::Bool(true) => {}
             Value::Object(words) => {
                 for (word, rule) in words {
-                    self.check_word(words, (word, rule), value, at, found);
+                    self.check_word(words, (word, rule), (value, at), found);
                 }
             }
             _ => found.push(format!("{at}: nothing fits here")),
@@ -30,8 +30,7 @@ impl Walk<'_> {
         &self,
         words: &Map<String, Value>,
         (word, rule): (&str, &Value),
-        value: &Value,
-        at: &str,
+        (value, at): (&Value, &str),
         found: &mut Vec<String>,
     ) {
         let list = || rule.as_array().unwrap().iter();
