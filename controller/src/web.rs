@@ -2,7 +2,7 @@
 //!
 //! The page is files of `controller/web`, embedded in the program. Everything else is the API, which is described at
 //! `/api/openapi.json`: JSON for questions and orders, server-sent events for what a run tells while it is on. Who may
-//! ask is decided in one place, [`guard`]; what is decided about runs is decided by the desk and the coordinator.
+//! ask is decided in one place, `guard`; what is decided about runs is decided by the desk and the coordinator.
 
 use crate::desk::Desk;
 use crate::exit::Failure;
