@@ -13,6 +13,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+mod memory;
+
 fn main() {
     // Without `--bench` it is run as a test: that it works is all that is asked.
     let whole = if std::env::args().any(|arg| arg == "--bench") { GIGABYTE } else { GIGABYTE / 1_000 };
@@ -38,7 +40,7 @@ fn measure(folder: &Path, bytes: u64, lines: u64) {
         per_second(took),
         per_second(busy),
         busy.as_nanos() as f64 / lines as f64,
-        memory_at_most(),
+        memory::at_most(),
     );
 }
 
@@ -91,14 +93,6 @@ fn load() -> ReplayLoad {
 fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.cast_unsigned(), u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// The most memory that the process has had, in MiB.
-fn memory_at_most() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1_024.0
 }
 
 const LOG: &str = "access.log";

@@ -13,12 +13,14 @@ use stampede_controller::pages::Pages;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+mod memory;
+
 fn main() {
     // Without `--bench` it is run as a test: that it works is all that is asked.
     let seconds = if std::env::args().any(|arg| arg == "--bench") { DAY } else { DAY / 100 };
     let plan = Plan::parse("plan.toml", &plan(seconds)).unwrap_or_else(|problems| panic!("{problems}"));
     let totals = measured(&plan, seconds);
-    let before = memory_at_most();
+    let before = memory::at_most();
     let began = Instant::now();
     let timeline: Vec<u64> = vec![RATE; usize::try_from(seconds).expect("a day")];
     let report = Report::of(Evidence {
@@ -49,7 +51,7 @@ fn main() {
         json.len() / 1_000,
         page.len() / 1_000,
         began.elapsed(),
-        memory_at_most(),
+        memory::at_most(),
     );
 }
 
@@ -83,14 +85,6 @@ fn measured(plan: &Plan, seconds: u64) -> Measured {
     let all = RATE * seconds;
     totals.tallies.fill(Tally { started: all, finished: all, ..Tally::default() });
     totals
-}
-
-/// The most memory that the process has had, in MiB.
-fn memory_at_most() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1_024.0
 }
 
 const SCENARIOS: usize = 10;

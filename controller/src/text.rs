@@ -13,7 +13,9 @@ mod page;
 mod replay;
 mod table;
 
-use page::{Page, Style};
+pub(crate) use page::Style;
+
+use page::Page;
 
 /// The report in lines of at most `width` columns (60 at least), with ANSI colours if `color`.
 ///

@@ -1,5 +1,6 @@
 //! What the live view shows: pure, from how a run stands to the cells of a terminal.
 
+use crate::text::Style as Look;
 use common::human::{self, printable};
 use common::live::{Feed, Knob, Live, LiveAgent, LiveThreshold, Pulse, Standing};
 use ratatui::Frame;
@@ -234,16 +235,6 @@ impl View {
 
 fn is_well(agent: &LiveAgent) -> bool {
     !matches!(agent.state.as_str(), "lost" | "away" | "gone")
-}
-
-#[derive(Clone, Copy)]
-enum Look {
-    Plain,
-    Dim,
-    Heading,
-    Good,
-    Doubtful,
-    Bad,
 }
 
 /// Beats that are remembered: as many as the widest terminal shows.

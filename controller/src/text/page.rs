@@ -5,7 +5,7 @@ use common::human::printable;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// As the terminal writes.
     Plain,
     /// Of lesser weight.
