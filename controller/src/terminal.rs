@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{mpsc as tokio_mpsc, oneshot};
+use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
 mod view;
 
@@ -44,12 +44,13 @@ pub fn show(board: Arc<Board>, orders: Orders, color: bool) -> io::Result<Shown>
     let terminal = Terminal::with_options(CrosstermBackend::new(stderr()), options);
     let terminal = terminal.inspect_err(|_| disable_raw_mode().unwrap_or_default())?;
     let (lines, told) = mpsc::channel();
-    live::lead(Some(lines));
-    let over = Arc::new(AtomicBool::new(false));
-    let screen =
-        Screen { terminal, told, board, orders, view: View::new(color), edition: 0, answers: Vec::new() };
+    let (over, newest) = (Arc::new(AtomicBool::new(false)), board.newest());
+    let (view, answers) = (View::new(color), Vec::new());
+    let screen = Screen { terminal, told, board, orders, view, newest, edition: 0, answers };
     let ending = Arc::clone(&over);
-    let thread = std::thread::Builder::new().name("view".into()).spawn(move || screen.run(&ending))?;
+    let thread = std::thread::Builder::new().name("view".into()).spawn(move || screen.run(&ending));
+    let thread = thread.inspect_err(|_| disable_raw_mode().unwrap_or_default())?;
+    live::lead(Some(lines));
     Ok(Shown { over, thread })
 }
 
@@ -68,6 +69,7 @@ struct Screen {
     board: Arc<Board>,
     orders: Orders,
     view: View,
+    newest: watch::Receiver<u64>,
     edition: u64,
     /// What was asked for, and whether it came.
     answers: Vec<(String, Answer)>,
@@ -117,8 +119,9 @@ impl Screen {
             self.terminal.insert_before(height, |buffer| text.render(buffer.area, buffer))?;
         }
         self.hear();
-        let taken = self.board.take(self.edition);
-        if taken.edition != self.edition {
+        // Taking copies, so only what is new is taken.
+        if *self.newest.borrow_and_update() != self.edition {
+            let taken = self.board.take(self.edition);
             self.edition = taken.edition;
             self.view.take(taken.feed);
         }

@@ -109,7 +109,8 @@ async fn write(board: Arc<Board>, told: mpsc::Receiver<String>) {
             }
         };
         if ended {
-            return;
+            // How it ended.
+            return put(&json!({ "live": *board.live() }));
         }
         match tokio::time::timeout(LINES_WITHIN, newest.changed()).await {
             Ok(Ok(())) => put(&json!({ "live": *board.live() })),

@@ -32,7 +32,7 @@ pub fn export(folder: &Path, run: &str, file: &Path, charts: bool) -> Result<Str
     let report = super::show(folder, &run_id)?;
     let content = match form {
         "html" => {
-            let saved = Archive::open(folder).and_then(|archive| archive.load(&run_id)).map_err(told)?;
+            let saved = Archive::open(folder).and_then(|archive| archive.head(&run_id)).map_err(told)?;
             let plan = saved.map(|saved| saved.plan).unwrap_or_default();
             Pages::new().and_then(|pages| pages.report_file(&report, &plan, charts))
         }
@@ -122,7 +122,7 @@ fn sweep_tapes(folder: &Path) -> Result<(), String> {
     let archive = Archive::open(folder)?;
     let mut plans = Vec::new();
     for run in archive.runs()? {
-        plans.extend(archive.load(&run.run_id)?.map(|saved| saved.plan));
+        plans.extend(archive.head(&run.run_id)?.map(|saved| saved.plan));
     }
     for tape in tapes.flatten() {
         let path = tape.path();

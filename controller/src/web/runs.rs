@@ -51,7 +51,7 @@ pub(super) async fn status(State(site): State<Site>) -> Json<Status> {
 pub(super) async fn metrics(State(site): State<Site>) -> Response {
     let runs = site.desk.runs();
     let on = runs.iter().filter(|entry| is_on(entry));
-    let over = runs.iter().filter(|entry| entry.is_over()).max_by_key(|entry| entry.created_at.clone());
+    let over = runs.iter().rfind(|entry| entry.is_over());
     let lives: Vec<_> = on.chain(over).map(|entry| entry.board.live()).collect();
     ([(header::CONTENT_TYPE, MEDIA_TYPE)], exposition(&lives)).into_response()
 }
