@@ -120,8 +120,12 @@ impl Desk {
         events.iter().filter_map(|event| Some((event.at_ns, Happened::read(event).ok()?))).collect()
     }
 
-    /// Opens the journal and decides what is to be run; nothing when the run is over.
+    /// Opens the journal and decides what is to be run; nothing when the run is over. Who has the report of a run does
+    /// not start it again, even where a full disk kept the journal from knowing that it ended.
     fn open(&self) -> Result<Option<Task>, String> {
+        if self.record.pages().report.is_some() {
+            return Ok(None);
+        }
         let memory = self.journal.borrow().as_ref().map_or_else(Memory::new, Memory::reopen);
         *self.journal.borrow_mut() = Some(memory.clone());
         let saved = memory.unfinished()?;
