@@ -154,11 +154,11 @@ impl Stderr {
 
 /// Cargo builds a package's own programs before its tests, but not those of another package.
 ///
-/// Both packages are named so that the agent is built with the features that the controller's build has made.
+/// Asked for as whoever runs all tests has built it: then it is there already, and nothing is built again with other
+/// features.
 fn build_agent() -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "stampede-controller", "--package", "stampede-agent"]);
-    cargo.args(["--bin", "agent", "--message-format", "json"]);
+    cargo.args(["test", "--quiet", "--workspace", "--no-run", "--message-format", "json"]);
     cargo.args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")]);
     // What cargo tells this test about its package would make build scripts run again, here and in the next build.
     for (name, _) in std::env::vars_os() {
@@ -173,7 +173,9 @@ fn build_agent() -> PathBuf {
     let output = cargo.stderr(Stdio::inherit()).output().unwrap();
     let messages = String::from_utf8(output.stdout).unwrap();
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let programs = artifacts.filter(|artifact| artifact["target"]["name"] == "agent");
+    let programs = artifacts.filter(|artifact| {
+        artifact["target"]["name"] == "agent" && artifact["profile"]["test"] == false
+    });
     let mut paths = programs.filter_map(|agent| agent["executable"].as_str().map(PathBuf::from));
     paths.next().expect("cargo builds the agent")
 }
