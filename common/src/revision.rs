@@ -63,6 +63,16 @@ pub struct Pauses(Arc<[Pause]>);
 type Pause = (RunTime, RunTime);
 
 impl Pauses {
+    /// Those that these changes make, which are in the order of time.
+    #[must_use]
+    pub fn of(revisions: &[Revision]) -> Self {
+        revisions.iter().fold(Self::default(), |pauses, revision| match revision.shift {
+            Shift::Pause => pauses.begun(revision.at),
+            Shift::Resume => pauses.ended(revision.at),
+            Shift::Rate { .. } | Shift::Users { .. } => pauses,
+        })
+    }
+
     /// Whether there is one without an end.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -94,6 +104,12 @@ impl Pauses {
         }
         t
     }
+
+    /// Whether any time from `from` on and before `to` lies in one.
+    #[must_use]
+    pub fn touch(&self, from: RunTime, to: RunTime) -> bool {
+        self.0.iter().any(|(begin, end)| *begin < to && from < *end)
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +126,25 @@ mod tests {
         }
         assert_eq!(pauses.ended(at(12)).after(at(9)), at(12));
         assert_eq!(pauses.ended(at(9)), Pauses::default().begun(at(5)).ended(at(8)), "none at all");
+    }
+
+    #[test]
+    fn a_stretch_touches_a_pause_when_they_share_a_moment() {
+        let at = RunTime::from_nanos;
+        let change = |shift, nanos| Revision { scenario: 0, at: at(nanos), shift };
+        let changes = [
+            change(Shift::Pause, 5),
+            change(Shift::Rate { milli: 1 }, 6),
+            change(Shift::Resume, 8),
+            change(Shift::Pause, 20),
+        ];
+        let pauses = Pauses::of(&changes);
+        assert_eq!(pauses, Pauses::default().begun(at(5)).ended(at(8)).begun(at(20)));
+        for (from, to, touches) in
+            [(0, 5, false), (0, 6, true), (6, 7, true), (7, 30, true), (8, 20, false), (90, 91, true)]
+        {
+            assert_eq!(pauses.touch(at(from), at(to)), touches, "{from} to {to}");
+        }
     }
 
     #[test]

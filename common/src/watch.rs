@@ -16,10 +16,14 @@
 //! **What is counted.** A request belongs to every window in which it was due: to exactly one where windows follow each
 //! other. Windows begin with the load that is meant; one that does not end before it is none. Arrivals that wait for a
 //! free slot are not started and do not count until they are.
+//!
+//! **Pauses.** An operator who pauses a run asks for nothing meanwhile, so a window that touches a pause is none for a rule
+//! that wants at least so many requests. Whatever was sent in it is judged by all other rules.
 
 use crate::human;
 use crate::measured::{Measured, Series};
 use crate::plan::Plan;
+use crate::revision::Pauses;
 use crate::series::series_of;
 use crate::share::SessionId;
 use crate::threshold::{Measure, Threshold, Time};
@@ -109,6 +113,8 @@ pub struct Moment<'a> {
     pub now: RunTime,
     /// By scenario: when its load ends.
     pub ends: &'a [RunTime],
+    /// When the operator had nothing sent, as far as that is known.
+    pub pauses: &'a Pauses,
     /// Everything that was measured, for what is not known by the second.
     pub totals: &'a Measured,
     /// Whether nothing more will come.

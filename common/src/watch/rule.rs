@@ -117,6 +117,9 @@ impl Rule {
             self.tally.too_few += u64::from(!self.windows.contains_key(&begin));
             return None;
         }
+        if self.wants_requests() && view.moment.pauses.touch(at_second(begin), at_second(end)) {
+            return None;
+        }
         let sums = view.pool.between(begin, end);
         let (value, found) = self.find(&sums, (begin, end), window.length_s as f64, view);
         let before = self.windows.get(&begin).copied();
@@ -154,6 +157,13 @@ impl Rule {
             self.state = State::Ok;
         }
         recovers.then(|| (Some(self.sentence("holds again", value, &stretch)), None))
+    }
+
+    /// Whether it asks for at least so many requests, which nobody sends in a pause.
+    fn wants_requests(&self) -> bool {
+        let counts =
+            matches!(self.threshold.metric().measure, Measure::Rate | Measure::Requests | Measure::Errors);
+        counts && !self.threshold.limit().comparison().is_upper()
     }
 
     fn count(&mut self, before: Option<Found>, found: Found, begin: u64) {

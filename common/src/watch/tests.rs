@@ -28,6 +28,7 @@ struct World {
     totals: Measured,
     requests: Vec<(SessionId, Request)>,
     told_ms: u64,
+    pauses: Pauses,
     turns: Vec<Turn>,
 }
 
@@ -36,7 +37,8 @@ impl World {
         let plan = plan(rules);
         let mut watch = Watch::new(&plan);
         (1..=sessions).for_each(|session| watch.open(session));
-        Self { watch, totals: Measured::for_plan(&plan), requests, told_ms: 0, turns: vec![] }
+        let (totals, pauses) = (Measured::for_plan(&plan), Pauses::default());
+        Self { watch, totals, requests, told_ms: 0, pauses, turns: vec![] }
     }
 
     /// Every agent tells what happened up to now.
@@ -59,7 +61,8 @@ impl World {
 
     fn judge(&mut self, now_ms: u64, closing: bool) -> Vec<Turn> {
         let now = RunTime::from_nanos(now_ms * 1_000_000);
-        let turns = self.watch.judge(Moment { now, ends: &[at_second(60)], totals: &self.totals, closing });
+        let (ends, pauses, totals) = (&[at_second(60)], &self.pauses, &self.totals);
+        let turns = self.watch.judge(Moment { now, ends, pauses, totals, closing });
         self.turns.extend(turns.clone());
         turns
     }
@@ -215,6 +218,38 @@ fn what_is_known_by_no_second_is_not_judged_by_windows() {
     world.judge(28_000, false);
     let tally = world.watch.tallies()[0].clone().unwrap();
     assert_eq!((tally.too_few, tally.judged, tally.broken), (8, 6, 6), "up to 16 s nothing is known");
+}
+
+#[test]
+fn a_pause_breaks_no_rule_that_wants_requests_and_saves_no_other() {
+    let in_pause = 20_500..30_200;
+    let sent: Vec<_> =
+        stalling(0..0).into_iter().filter(|(_, own)| !in_pause.contains(&own.due_ms)).collect();
+    let [begin, end] = [in_pause.start, in_pause.end].map(|ms| RunTime::from_nanos(ms * 1_000_000));
+    let pause = Pauses::default().begun(begin).ended(end);
+    // Three of the twelve windows touch the pause, and one of them lies within.
+    for (metric, limit, pauses, judged, too_few, broken) in [
+        ("rate", ">= 10/s", &pause, 9, 0, 0),
+        ("requests", "> 49", &pause, 9, 0, 0),
+        ("requests", "> 50", &pause, 9, 0, 9),
+        ("errors", ">= 0", &pause, 9, 0, 0),
+        ("rate", "< 20/s", &pause, 12, 0, 0),
+        ("rate", "< 10/s", &pause, 12, 0, 9),
+        ("response_time.p99", "< 1s", &pause, 11, 1, 0),
+        ("error_rate", "< 1%", &pause, 11, 1, 0),
+        ("rate", ">= 10/s", &Pauses::default(), 12, 0, 3),
+    ] {
+        let keys = format!("metric = \"{metric}\"; limit = \"{limit}\"; window = \"5s\"; every = \"5s\"");
+        let mut world = World::new(&rule(&keys), 2, sent.clone());
+        world.pauses = pauses.clone();
+        let tally = world.go(2, 60_000).close();
+        assert_eq!(
+            (tally.judged, tally.too_few, tally.broken),
+            (judged, too_few, broken),
+            "{metric} {limit}: {:?}",
+            world.turns
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The plan's rules, judged by what is in the books.
 
 use super::Books;
+use common::revision::Pauses;
 use common::run::SessionId;
 use common::time::RunTime;
 use common::timeline::Bucket;
@@ -19,7 +20,8 @@ impl Books {
         let stop = self.stopped().unwrap_or(RunTime::MAX);
         let ends: Vec<RunTime> =
             (0..self.plan.scenarios.len()).map(|scenario| self.end_of(scenario).min(stop)).collect();
-        self.watch.judge(Moment { now, ends: &ends, totals: &self.totals, closing })
+        let pauses = Pauses::of(self.revisions());
+        self.watch.judge(Moment { now, ends: &ends, pauses: &pauses, totals: &self.totals, closing })
     }
 
     /// By rule: what became of its windows; `None` for a rule of the whole run.
