@@ -16,7 +16,7 @@
 //! | `run.client` | | which client sent the requests: `lean` or `reqwest`; see the README for what differs |
 //! | `run.partial` | | whether the run was given up, so that last books may be missing |
 //! | `verdict.result` | | `pass`, `generator_limited`, `degraded`, `aborted`, `fail`, `invalid`: see [`Judgment`] |
-//! | `verdict.reasons[]` | | sentences, the weightiest first; empty when passed |
+//! | `verdict.reasons[]` | | sentences, the weightiest first; of a run that passed those that cast doubt on it: every request of a scenario failed |
 //! | `story.headline`, `.asked[]`, `.delivered`, `.answered[]`, `.trust` | | the run in plain words |
 //! | `agents[].name`, `.instance` | | the agent and its process |
 //! | `agents[].lanes` | of 4,096 | lanes it owned last |

@@ -1,6 +1,6 @@
 //! Exit codes: the one table.
 
-use common::report::Judgment;
+use common::report::{Judgment, Verdict};
 use common::run::Ending;
 use std::process::ExitCode;
 
@@ -25,15 +25,17 @@ pub enum Exit {
     /// Not enough agents joined or were ready.
     NotEnoughAgents = 106,
     /// The numbers cannot be trusted; with `--strict` also: the plan was not delivered, by the generator's limits or
-    /// by faults of the fleet.
+    /// by faults of the fleet, or every request of a scenario failed.
     Invalid = 108,
 }
 
 impl Exit {
-    /// How a run ended for scripts; `strict`: whether a plan that was not delivered is a failure.
+    /// How a run ended for scripts; `strict`: whether doubts are a failure: a plan that was not delivered, a scenario of
+    /// which every request failed.
     #[must_use]
-    pub const fn of(result: Judgment, ending: &Ending, strict: bool) -> Self {
-        match (result, ending) {
+    pub fn of(verdict: &Verdict, ending: &Ending, strict: bool) -> Self {
+        match (verdict.result, ending) {
+            (Judgment::Pass, _) if strict && verdict.is_doubtful_pass() => Self::Invalid,
             (Judgment::Pass, _) => Self::Ok,
             (Judgment::GeneratorLimited | Judgment::Degraded, _) if strict => Self::Invalid,
             (Judgment::GeneratorLimited | Judgment::Degraded, _) => Self::Ok,

@@ -58,7 +58,8 @@ pub struct Start {
     pub keep_deltas: bool,
     /// Whether every agent keeps a row per request and brings it here.
     pub rows: bool,
-    /// Whether a plan that was not delivered is a failure: the generator could not keep up, or the fleet had faults.
+    /// Whether doubts are a failure: the generator could not keep up, the fleet had faults, every request of a scenario
+    /// failed.
     pub strict: bool,
     /// What is shown on stderr while a run is on.
     pub ui: Ui,

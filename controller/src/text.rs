@@ -46,6 +46,7 @@ pub fn render(report: &Report, width: usize, color: bool) -> String {
 fn head(page: &mut Page, report: &Report) {
     let (run, result) = (&report.run, report.verdict.result);
     let style = match result {
+        Judgment::Pass if report.verdict.is_doubtful_pass() => Style::Doubtful,
         Judgment::Pass => Style::Good,
         Judgment::GeneratorLimited | Judgment::Degraded => Style::Doubtful,
         Judgment::Fail | Judgment::Invalid | Judgment::Aborted => Style::Bad,
@@ -59,6 +60,9 @@ fn head(page: &mut Page, report: &Report) {
         &format!("started at {}, seed {}, {} client", run.started_at, run.seed, run.client),
         Style::Dim,
     );
+    if report.verdict.is_doubtful_pass() {
+        report.verdict.reasons.iter().for_each(|reason| page.wrapped("", reason, Style::Bad));
+    }
     page.blank();
 }
 

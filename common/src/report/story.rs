@@ -37,6 +37,9 @@ impl Story {
 
 fn headline(report: &Report) -> &'static str {
     match report.verdict.result {
+        Judgment::Pass if report.verdict.is_doubtful_pass() => {
+            "The asked load was sent, but every request of a scenario failed."
+        }
         Judgment::Pass if report.thresholds.is_empty() => {
             "The asked load was sent; no threshold says whether the answers were good."
         }

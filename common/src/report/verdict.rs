@@ -3,12 +3,13 @@
 use crate::human;
 use crate::measured::Series;
 use crate::outcome::Outcome;
+use crate::plan::Scenario;
 use crate::report::books::Books;
 use crate::report::delivery::Delivery;
 use crate::report::load;
 use crate::report::{Evidence, FaultKind, FaultRow, ThresholdRow};
 use crate::run::Ending;
-use crate::series::series_of;
+use crate::series::{Place, series_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -18,8 +19,17 @@ use std::time::Duration;
 pub struct Verdict {
     /// The weightiest finding.
     pub result: Judgment,
-    /// Every finding as a sentence, the weightiest first.
+    /// Every finding as a sentence, the weightiest first. A run that passed has those that cast doubt on it: every
+    /// request of a scenario failed.
     pub reasons: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether the run passed and there is something that one must see all the same.
+    #[must_use]
+    pub fn is_doubtful_pass(&self) -> bool {
+        self.result == Judgment::Pass && !self.reasons.is_empty()
+    }
 }
 
 /// What is to be thought of a run, from the lightest to the weightiest.
@@ -79,6 +89,7 @@ pub(super) fn judge(
     findings.extend(load::missing(evidence));
     findings.extend(slow_agents(evidence));
     findings.extend(own_faults(evidence).map(|reason| (Judgment::GeneratorLimited, reason)));
+    findings.extend(all_failed(evidence).into_iter().map(|reason| (Judgment::Pass, reason)));
     findings.sort_by_key(|(judgment, _)| std::cmp::Reverse(*judgment));
     Verdict {
         result: findings.first().map_or(Judgment::Pass, |(judgment, _)| *judgment),
@@ -204,6 +215,30 @@ fn own_faults(evidence: &Evidence<'_>) -> Option<String> {
         faults.iter().map(|(outcome, n)| format!("{} {}", human::count(*n), outcome.name())).collect();
     let share = human::share(all as f64 / requests as f64);
     Some(format!("{share} of the requests failed by the agents' own fault: {}", kinds.join(", ")))
+}
+
+/// The scenarios of which not one request was answered as it should be. What is good enough only a rule can say, so that
+/// breaks none.
+fn all_failed(evidence: &Evidence<'_>) -> Vec<String> {
+    let places: Vec<_> = series_of(evidence.plan).into_iter().zip(&evidence.totals.series).collect();
+    let sentence = |(number, scenario): (usize, &Scenario)| {
+        let is_own = |place: Place| place.scenario == number && place.counts_requests();
+        let own = places.iter().filter(|(place, _)| is_own(*place));
+        let of = |outcome: Outcome| {
+            own.clone().fold(0_u64, |sum, (_, series)| sum.saturating_add(series.outcomes[outcome.index()]))
+        };
+        let mut kinds: Vec<(u64, &str)> =
+            Outcome::ALL.into_iter().map(|outcome| (of(outcome), outcome.name())).collect();
+        kinds.retain(|(n, _)| *n > 0);
+        if kinds.is_empty() || of(Outcome::Ok) > 0 {
+            return None;
+        }
+        kinds.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
+        let kinds: Vec<String> =
+            kinds.into_iter().map(|(n, name)| format!("{name} × {}", human::count(n))).collect();
+        Some(format!("{}: every request failed: {}", scenario.name, kinds.join(", ")))
+    };
+    evidence.plan.scenarios.iter().enumerate().filter_map(sentence).collect()
 }
 
 /// A generator later than this with one arrival in a hundred paces another load than the schedule: ten times what

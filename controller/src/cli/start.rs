@@ -67,7 +67,8 @@ pub(super) struct StartArgs {
     /// Keep a row per request: below --data-dir if there is one, else in --out. See `controller rows`.
     #[arg(long)]
     rows: bool,
-    /// Fail (exit code 108) when the plan was not delivered: the generator could not keep up, or the fleet had faults.
+    /// Fail (exit code 108) when the plan was not delivered (the generator could not keep up, or the fleet had faults), or
+    /// every request of a scenario failed.
     #[arg(long)]
     strict: bool,
     /// What is shown on stderr while a run is on.

@@ -37,6 +37,9 @@ fn run(report: &Report) -> TestCase {
     };
     let mut case = TestCase::new("the asked load was delivered", status);
     case.set_classname(report.run.name.clone());
+    if report.verdict.is_doubtful_pass() {
+        case.set_system_err(report.verdict.reasons.join("\n"));
+    }
     case
 }
 

@@ -19,8 +19,9 @@ pub(super) fn render(report: &Report) -> String {
         run.seed,
         run.id.replace('`', "")
     );
+    let mark = if report.verdict.is_doubtful_pass() { "**" } else { "" };
     for reason in &report.verdict.reasons {
-        text += &format!("- {}\n", escaped(reason));
+        text += &format!("- {mark}{}{mark}\n", escaped(reason));
     }
     if !report.verdict.reasons.is_empty() {
         text.push('\n');

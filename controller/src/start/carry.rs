@@ -124,7 +124,7 @@ impl Start {
             // A report that is no JSON is kept nowhere either, and that was told.
             _ => text::render(&report, width, color),
         });
-        let exit = Exit::of(report.verdict.result, &finished.ending, self.strict);
+        let exit = Exit::of(&report.verdict, &finished.ending, self.strict);
         // The journal is closed before anybody hears that the run is over and looks for it there.
         tokio::task::spawn_blocking(move || drop(finished)).await.unwrap_or_default();
         let verdict = Some(report.verdict.clone());

@@ -1,7 +1,7 @@
 use super::carry::Crew;
 use super::*;
 use common::plan::Plan;
-use common::report::Judgment;
+use common::report::{Judgment, Verdict};
 use common::run::Ending;
 
 fn crew(agents: Option<usize>, local_agents: Option<usize>, expect: &str) -> Crew {
@@ -40,7 +40,8 @@ fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> St
 fn the_exit_code_tells_the_verdict_and_who_ended_the_run() {
     let (whole, stopped) = (Ending::Completed, Ending::Stopped);
     for (result, ending, lenient, strict) in [
-        (Judgment::Pass, &whole, 0, 0),
+    let doubt = || vec!["s: every request failed: timeout × 3".to_owned()];
+        (Judgment::Pass, &whole, 0, 108),
         (Judgment::GeneratorLimited, &whole, 0, 108),
         (Judgment::Degraded, &whole, 0, 108),
         (Judgment::Aborted, &stopped, 103, 103),
@@ -50,10 +51,13 @@ fn the_exit_code_tells_the_verdict_and_who_ended_the_run() {
         (Judgment::Fail, &stopped, 99, 99),
         (Judgment::Invalid, &stopped, 108, 108),
     ] {
-        let codes = [false, true].map(|strict| Exit::of(result, ending, strict) as u8);
+        let verdict = Verdict { result, reasons: doubt() };
+        let codes = [false, true].map(|strict| Exit::of(&verdict, ending, strict) as u8);
         assert_eq!(codes, [lenient, strict], "{result:?} after {ending:?}");
     }
 }
+    let whole_pass = Verdict { result: Judgment::Pass, reasons: vec![] };
+    assert_eq!(Exit::of(&whole_pass, &whole, true), Exit::Ok);
 
 #[test]
 fn the_command_line_wins_over_the_plan_and_nobody_asked_means_one_inside() {

@@ -195,6 +195,19 @@ fn faults_and_their_cost_look_like_this() {
 }
 
 #[test]
+fn a_pass_of_which_every_request_failed_says_so_at_its_head() {
+    let mut report = report();
+    report.verdict = Verdict {
+        result: Judgment::Pass,
+        reasons: vec!["browse: every request failed: connect_refused × 1,000".into()],
+    };
+    let text = render(&report, 80, false);
+    let head: Vec<&str> = text.lines().take(4).collect();
+    assert_eq!(head[3], "browse: every request failed: connect_refused × 1,000", "{text}");
+    assert!(render(&report, 80, true).contains("\u{1b}[31mbrowse: every"), "in the colour of what is bad");
+}
+
+#[test]
 fn of_many_faults_the_costly_are_shown_in_the_order_of_time() {
     let mut report = degraded();
     let cheap = report.faults[0].clone();

@@ -37,7 +37,7 @@ pub(super) async fn events(
         }
         None => {
             let report = super::runs::kept_report(&site, &id).await?;
-            let exit = Exit::of(report.verdict.result, &Ending::Stopped, false) as u8;
+            let exit = Exit::of(&report.verdict, &Ending::Stopped, false) as u8;
             let over = OverEvent { verdict: Some(report.verdict), failure: None, exit };
             // The channel is new and has room.
             events.try_send(Ok(event("over", None, &over))).unwrap_or_default();

@@ -256,6 +256,63 @@ fn a_generator_that_did_not_make_the_load_is_told_apart_from_a_slow_target() {
     check(rows);
 }
 
+/// The hundred requests ended so.
+fn ended(world: &mut World, outcomes: &[(Outcome, u64)]) {
+    let own = &mut world.totals.series[0].outcomes;
+    own.fill(0);
+    outcomes.iter().for_each(|(outcome, n)| own[outcome.index()] = *n);
+}
+
+#[test]
+fn a_scenario_of_which_nothing_succeeded_is_told_and_is_no_failure_without_a_rule() {
+    let rows: &[Row] = &[
+        (
+            "one good answer is one",
+            |w| ended(w, &[(Outcome::Ok, 1), (Outcome::Reset, 99)]),
+            Judgment::Pass,
+            "",
+        ),
+        (
+            "no good answer",
+            |w| ended(w, &[(Outcome::ConnectRefused, 1_000)]),
+            Judgment::Pass,
+            "browse: every request failed: connect_refused × 1,000",
+        ),
+        (
+            "the most frequent cause first",
+            |w| ended(w, &[(Outcome::Timeout, 30), (Outcome::CheckFailed, 70)]),
+            Judgment::Pass,
+            "browse: every request failed: check_failed × 70, timeout × 30",
+        ),
+        ("no request ended", |w| ended(w, &[]), Judgment::Pass, ""),
+        (
+            "a rule that allows it",
+            |w| {
+                w.plan = plan(&[("error_rate", "<= 100%")]);
+                ended(w, &[(Outcome::Reset, 100)]);
+            },
+            Judgment::Pass,
+            "browse: every request failed: reset × 100",
+        ),
+        (
+            "a rule that does not",
+            |w| {
+                w.plan = plan(&[("error_rate", "< 1%")]);
+                ended(w, &[(Outcome::Reset, 100)]);
+            },
+            Judgment::Fail,
+            "error_rate is 100 %, limit < 1 %",
+        ),
+        (
+            "the agents' own fault weighs more",
+            |w| ended(w, &[(Outcome::NoPort, 100)]),
+            Judgment::GeneratorLimited,
+            "100 % of the requests failed by the agents' own fault: 100 no_port",
+        ),
+    ];
+    check(rows);
+}
+
 /// A thousand planned arrivals of which `late` were skipped.
 fn thousand_but(world: &mut World, late: u64) {
     world.planned = vec![1000];
