@@ -35,15 +35,15 @@ pub struct Entry {
     pub agents: Option<usize>,
     /// What there is to see of it.
     pub board: Arc<Board>,
-    plan: EffectivePlan,
-    /// As it was written.
+    /// Its plan as it was written.
     text: String,
     stage: Mutex<Stage>,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Waits,
+    /// With what is to be run; what it holds open is let go with it.
+    Waits(Box<EffectivePlan>),
     On(mpsc::Sender<Steer>),
     Over,
 }
@@ -130,10 +130,8 @@ impl Desk {
     /// Runs that wait are not run any more; how many there were.
     pub fn dismiss(&self, why: &str, exit: u8) -> usize {
         let waiting: Vec<_> = self.runs().into_iter().filter(|entry| entry.waits()).collect();
-        for entry in &waiting {
-            entry.end(Over { verdict: None, report: None, failure: Some(why.into()), exit });
-        }
-        waiting.len()
+        let over = || Over { verdict: None, report: None, failure: Some(why.into()), exit };
+        waiting.iter().filter(|entry| entry.withdraw(over())).count()
     }
 
     fn forget_the_oldest(&self) {
@@ -163,13 +161,17 @@ impl Entry {
             ..LiveRun::default()
         };
         let board = Arc::new(Board::new(Live { run, ledger_ok: true, ..Live::default() }));
-        Self { id, name, created_at, agents, board, plan, text, stage: Mutex::new(Stage::Waits) }
+        let stage = Mutex::new(Stage::Waits(Box::new(plan)));
+        Self { id, name, created_at, agents, board, text, stage }
     }
 
-    /// Its plan.
+    /// What is to be run, as long as its turn has not come.
     #[must_use]
-    pub fn plan(&self) -> EffectivePlan {
-        self.plan.clone()
+    pub fn plan(&self) -> Option<EffectivePlan> {
+        match &*self.stage() {
+            Stage::Waits(plan) => Some(EffectivePlan::clone(plan)),
+            Stage::On(_) | Stage::Over => None,
+        }
     }
 
     /// Its plan as it was written.
@@ -181,7 +183,7 @@ impl Entry {
     /// Whether its turn has not come.
     #[must_use]
     pub fn waits(&self) -> bool {
-        matches!(&*self.stage(), Stage::Waits)
+        matches!(&*self.stage(), Stage::Waits(_))
     }
 
     /// Whether nothing of it will change any more.
@@ -190,9 +192,29 @@ impl Entry {
         matches!(&*self.stage(), Stage::Over)
     }
 
-    /// Its turn has come, and wishes of operators go there.
-    pub fn begin(&self, wishes: mpsc::Sender<Steer>) {
-        *self.stage() = Stage::On(wishes);
+    /// Its turn has come, and wishes of operators go there; `false`: it was taken out of the queue before.
+    #[must_use]
+    pub fn begin(&self, wishes: mpsc::Sender<Steer>) -> bool {
+        self.step_on(Stage::On(wishes))
+    }
+
+    /// Takes it out of the queue, if it waits there; whether it did.
+    pub fn withdraw(&self, over: Over) -> bool {
+        let waited = self.step_on(Stage::Over);
+        if waited {
+            self.board.end(over);
+        }
+        waited
+    }
+
+    /// Its turn comes, or it leaves the queue: one of both, and once.
+    fn step_on(&self, next: Stage) -> bool {
+        let mut stage = self.stage();
+        let waits = matches!(&*stage, Stage::Waits(_));
+        if waits {
+            *stage = next;
+        }
+        waits
     }
 
     /// Where wishes of operators go while it is on.
@@ -215,7 +237,35 @@ impl Entry {
     }
 }
 
+/// What became of a run that an operator took out of the queue.
+pub const WITHDRAWN: &str = "taken out of the queue";
 /// Runs that may wait.
 const QUEUE_MAX: usize = 100;
 /// Runs that are over and stay here with their reports; older ones are there as long as --data-dir keeps them.
 const KEPT_MAX: usize = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::plan::Plan;
+
+    fn waiting() -> Entry {
+        let text = "name = \"t\"\n[target]\nbase_url = \"http://127.0.0.1\"\n[[scenario]]\nname = \"s\"\n\
+                    load.rate = [{ at = \"1/s\", for = \"1s\" }]\n[[scenario.step]]\npath = \"/\"\n";
+        let plan = Plan::parse("t", text).unwrap();
+        let plan = EffectivePlan { text: text.into(), plan, files: Arc::default(), notes: vec![] };
+        Entry::new("r".into(), "now".into(), Order { plan, text: text.into(), name: None, agents: None })
+    }
+
+    #[test]
+    fn a_run_begins_or_leaves_the_queue_and_never_both() {
+        let over = || Over { verdict: None, report: None, failure: Some(WITHDRAWN.into()), exit: 103 };
+        let (wishes, _) = mpsc::channel(1);
+        let begun = waiting();
+        assert!(begun.plan().is_some() && begun.begin(wishes.clone()));
+        assert!(!begun.withdraw(over()) && !begun.is_over() && begun.plan().is_none());
+        let withdrawn = waiting();
+        assert!(withdrawn.withdraw(over()) && withdrawn.is_over() && withdrawn.plan().is_none());
+        assert!(!withdrawn.begin(wishes) && !withdrawn.withdraw(over()));
+    }
+}

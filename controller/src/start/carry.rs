@@ -5,7 +5,7 @@ use crate::chronicle::Happened;
 use crate::collect::Collector;
 use crate::conduct::{Inbox, report};
 use crate::coordinator::{EffectivePlan, Finished, Task};
-use crate::desk::{Entry, Order};
+use crate::desk::{Entry, Order, WITHDRAWN};
 use crate::exit::{Exit, Failure};
 use crate::feed::{Over, Publisher};
 use crate::files::Files;
@@ -146,8 +146,10 @@ impl Start {
         let collector = self.rows_folder(&run_id, again)?.map(|folder| Collector::new(folder, &run_id));
         let publisher = Publisher::new(Arc::clone(&entry.board), created_at.clone());
         let task = Task { plan, expect, wait, run_id, created_at, token, clock, journal, collector, saved };
-        let (shown, lines) = self.ui.show(&entry.board, wishes.clone());
-        entry.begin(wishes);
+        if !entry.begin(wishes.clone()) {
+            return Err(withdrawn());
+        }
+        let (shown, lines) = self.ui.show(&entry.board, wishes);
         let finished = host.run(task, crew.local, Inbox { interrupts, steering }, (lines, publisher)).await;
         shown.end().await;
         finished
@@ -168,6 +170,11 @@ impl Start {
             .map_err(|error| Failure::usage(format!("make {}: {error}", folder.display())))?;
         Ok(Some(folder))
     }
+}
+
+/// Why a run does not begin whose turn has come.
+pub(super) fn withdrawn() -> Failure {
+    Failure::new(Exit::Stopped, WITHDRAWN)
 }
 
 /// How a run ended that failed.

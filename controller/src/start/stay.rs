@@ -1,7 +1,7 @@
 //! `controller start` without a plan: it stays, agents stay joined, and runs come from the page and the API.
 
 use super::Start;
-use super::carry::{Crew, Kept};
+use super::carry::{Crew, Kept, withdrawn};
 use super::doors::bind;
 use crate::desk::{Desk, Entry};
 use crate::exit::{Exit, Failure};
@@ -120,7 +120,7 @@ impl Start {
     }
 
     fn kept(&self, entry: &Entry) -> Result<Kept, Failure> {
-        let mut plan = entry.plan();
+        let mut plan = entry.plan().ok_or_else(withdrawn)?;
         let journal: Box<dyn Journal> = match &self.data_dir {
             None => Box::new(Nowhere::new()),
             Some(folder) => {

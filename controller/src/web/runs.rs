@@ -4,7 +4,9 @@ use super::Site;
 use super::answer::Refusal;
 use super::shapes::{AgentLine, Created, Done, NewRun, Problems, RunLine, RunPage, Status};
 use crate::compare;
-use crate::desk::{Entry, Order};
+use crate::desk::{Entry, Order, WITHDRAWN};
+use crate::exit::Exit;
+use crate::feed::Over;
 use crate::journal::Saved;
 use crate::metrics::{MEDIA_TYPE, exposition};
 use crate::runs as kept;
@@ -229,11 +231,9 @@ pub(super) async fn delete(State(site): State<Site>, Path(id): Path<String>) -> 
     {
         return Err(Refusal::conflict("the run is on", "POST /api/runs/{id}/stop ends it"));
     }
-    let waited = site.desk.find(&id).is_some_and(|entry| entry.waits());
-    if waited && let Some(entry) = site.desk.find(&id) {
-        let failure = Some("taken out of the queue".into());
-        entry.end(crate::feed::Over { verdict: None, report: None, failure, exit: 103 });
-    }
+    let over =
+        || Over { verdict: None, report: None, failure: Some(WITHDRAWN.into()), exit: Exit::Stopped as u8 };
+    let waited = site.desk.find(&id).is_some_and(|entry| entry.withdraw(over()));
     let removed = site.desk.remove(&id);
     let folder = site.desk.data_dir().map(PathBuf::from).filter(|folder| !waited && is_kept(folder));
     let Some(folder) = folder else {
