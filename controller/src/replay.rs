@@ -11,11 +11,13 @@ mod catalog;
 mod source;
 mod window;
 mod writer;
+mod shelf;
 mod pass;
 mod tell;
 mod ship;
 
 pub use pass::{Indexed, index, open};
+pub use shelf::sweep;
 pub use ship::{Shipped, reopen, ship};
 
 /// What the index pass saw.

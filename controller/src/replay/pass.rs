@@ -1,14 +1,14 @@
 //! From the files of a log to its tape.
 
-use super::Summary;
 use super::source::{Desk, Sources};
 use super::window::Window;
 use super::writer::Writer;
+use super::{Summary, shelf};
 use common::plan::ReplayLoad;
 use common::tape::Tape;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -41,17 +41,23 @@ pub fn index(load: &ReplayLoad, folder: &Path, into: &Path) -> Result<Indexed, S
         }
     };
     let path = into.join(format!("{}.tape", common::plan::Reel::hex(&hash)));
-    std::fs::rename(&new, &path).map_err(|error| format!("write the tape {}: {error}", path.display()))?;
+    let tell = |error| format!("write the tape {}: {error}", path.display());
+    match std::fs::hard_link(&new, &path) {
+        // The same is there already: who has it open holds that file, and no other in its place.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        placed => placed.map_err(tell)?,
+    }
+    std::fs::remove_file(&new).map_err(tell)?;
     Ok(Indexed { summary, path, hash })
 }
 
-/// Opens a tape.
+/// Opens a tape. It is not swept away as long as it is open.
 ///
 /// # Errors
 /// That it cannot be read, or is damaged.
 pub fn open(path: &Path) -> Result<Tape, String> {
     let tell = |error: std::io::Error| format!("read the tape {}: {error}", path.display());
-    let file = File::open(path).map_err(tell)?;
+    let file = shelf::open(path).map_err(tell)?;
     let size = file.metadata().map_err(tell)?.len();
     let read =
         move |at: u64, into: &mut [u8]| file.read_exact_at(into, at).map_err(|error| error.to_string());

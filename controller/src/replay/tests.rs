@@ -171,3 +171,43 @@ fn a_tape_that_was_damaged_is_refused() {
     let refused: Result<Tape, String> = super::open(&indexed.path);
     assert!(refused.unwrap_err().contains("tape"));
 }
+
+#[test]
+fn a_tape_goes_when_no_plan_names_it_and_nobody_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log"), line("10.0.0.1", 0, "GET /", 200)).unwrap();
+    let tapes = folder.path().join("tapes");
+    let make = || index(&load("log = \"log\""), folder.path(), &tapes).unwrap();
+    let made = make();
+    let plan = || format!("tape = \"{}\"", common::plan::Reel::hex(&made.hash));
+    let stays = |plans: Vec<String>| {
+        super::sweep(&tapes, || Ok(plans)).unwrap();
+        made.path.is_file()
+    };
+    assert!(stays(vec!["tape = \"another\"".into(), plan()]), "a run that is kept may need it");
+    let open = super::open(&made.path).unwrap();
+    assert!(stays(vec![]), "a run that waits has it open");
+    // The same log is made into a tape once more: it is the one that is held.
+    make();
+    let again = super::open(&made.path).unwrap();
+    drop(open);
+    assert!(stays(vec![]), "another one has it open");
+    drop(again);
+    let making = super::shelf::hold(&tapes).unwrap();
+    assert!(stays(vec![]), "a run that is being started will open it");
+    drop(making);
+    assert!(!stays(vec![]) && std::fs::read_dir(&tapes).unwrap().count() == 1, "the lock is left");
+}
+
+#[test]
+fn a_tape_that_is_there_is_not_replaced() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("log"), line("10.0.0.1", 0, "GET /", 200)).unwrap();
+    let tapes = folder.path().join("tapes");
+    let make = || index(&load("log = \"log\""), folder.path(), &tapes).unwrap().path;
+    let file = |path: &Path| std::fs::metadata(path).unwrap().ino();
+    let first = file(&make());
+    assert_eq!(file(&make()), first, "whoever has it open has this one");
+    assert_eq!(std::fs::read_dir(&tapes).unwrap().count(), 1, "nothing else is left");
+}

@@ -6,6 +6,7 @@ use crate::files::Files;
 use crate::journal::TAPES;
 use crate::output;
 use crate::pages::Pages;
+use crate::replay::sweep;
 use crate::store::{self, Archive, RunLine};
 use jiff::Timestamp;
 use std::path::Path;
@@ -116,21 +117,14 @@ fn remove(folder: &Path, run_id: &str) -> Result<(), String> {
     }
 }
 
-/// Deletes the tapes that no plan names any more: several runs may share one.
+/// Deletes the tapes that no run needs any more: several may share one.
 fn sweep_tapes(folder: &Path) -> Result<(), String> {
-    let Ok(tapes) = std::fs::read_dir(folder.join(TAPES)) else { return Ok(()) };
-    let archive = Archive::open(folder)?;
-    let mut plans = Vec::new();
-    for run in archive.runs()? {
-        plans.extend(archive.head(&run.run_id)?.map(|saved| saved.plan));
-    }
-    for tape in tapes.flatten() {
-        let path = tape.path();
-        let hash = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let is_tape = path.extension().is_some_and(|ending| ending == "tape");
-        if is_tape && !plans.iter().any(|plan| plan.contains(hash)) {
-            std::fs::remove_file(&path).map_err(|error| format!("delete {}: {error}", path.display()))?;
+    sweep(&folder.join(TAPES), || {
+        let archive = Archive::open(folder)?;
+        let mut plans = Vec::new();
+        for run in archive.runs()? {
+            plans.extend(archive.head(&run.run_id)?.map(|saved| saved.plan));
         }
-    }
-    Ok(())
+        Ok(plans)
+    })
 }
