@@ -35,7 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a plan and report; without a plan stay, and take runs from the page and the API.
-    Start(StartArgs),
+    Start(Box<StartArgs>),
     /// Queue a plan at a controller that stays.
     Submit(SubmitArgs),
     /// Show it all in one process: a service to shoot at, two agents, a plan of 20 s.

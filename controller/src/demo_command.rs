@@ -3,6 +3,7 @@
 use crate::exit::{Exit, Failure};
 use crate::live::say;
 use crate::read::parse_plan;
+use crate::runs::Keep;
 use crate::start::Start;
 use crate::watch::Ui;
 use demo::{Config, Service};
@@ -32,6 +33,7 @@ pub async fn run(out: Option<std::path::PathBuf>, interrupts: mpsc::Receiver<()>
         otlp: None,
         data_dir: None,
         resume: false,
+        keep: Keep::default(),
         keep_deltas: false,
         rows: false,
         strict: false,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 mod keep;
 mod rebuild;
 
-pub use keep::{Keep, delete, delete_exactly, export, import, prune};
+pub use keep::{Keep, delete, delete_all, delete_exactly, export, import, prune, surplus};
 pub use rebuild::rebuild;
 
 /// A spool file that was read.

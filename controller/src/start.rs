@@ -9,6 +9,7 @@ use crate::journal::{Journal, Nowhere, boot_id};
 use crate::live::say;
 use crate::otlp::Collector;
 use crate::read::{new_id, now};
+use crate::runs::Keep;
 use crate::store::Store;
 use crate::watch::Ui;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 mod carry;
 mod doors;
 mod stay;
+mod tidy;
 
 use carry::Kept;
 use doors::bind;
@@ -54,6 +56,8 @@ pub struct Start {
     pub data_dir: Option<PathBuf>,
     /// Whether to go on with the unfinished run that is kept there.
     pub resume: bool,
+    /// Which runs that are over stay there; the others are deleted at the start and after every run.
+    pub keep: Keep,
     /// Whether deltas are kept as they came.
     pub keep_deltas: bool,
     /// Whether every agent keeps a row per request and brings it here.
@@ -85,6 +89,7 @@ impl Start {
         let listener = bind(self.listen, "agents", "--listen").await?;
         let mut host = Host::new(listener, self.token.as_deref().map(Arc::from))?;
         let desk = Arc::new(Desk::new(self.data_dir.clone(), false));
+        self.tidy(&desk, None).await;
         let entry = desk.add(kept.entry()).map_err(Failure::internal)?;
         let operators = self.admit_operators(&desk).await?;
         let server = self.serve_page(&desk, &host.lobby, PathBuf::new()).await?;
@@ -97,6 +102,7 @@ impl Start {
             server.stop().await;
         }
         host.close().await;
+        self.tidy(&desk, Some(&entry.id)).await;
         carried
     }
 

@@ -6,10 +6,12 @@ use crate::exit::{Exit, Failure};
 use crate::journal::TAPES;
 use crate::otlp::Collector;
 use crate::read::{read_logs, read_plan};
+use crate::runs::Keep;
 use crate::start::{ADMIN, Start, WEB};
 use crate::watch::Ui;
 use clap::Args;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -26,6 +28,12 @@ pub(super) struct StartArgs {
     /// Go on with the unfinished run in --data-dir.
     #[arg(long, requires = "data_dir")]
     resume: bool,
+    /// Keep the newest N runs in --data-dir, and delete the others that are over: at the start and after every run.
+    #[arg(long, value_name = "N", requires = "data_dir")]
+    keep_runs: Option<NonZeroUsize>,
+    /// Keep runs for so long in --data-dir, for example 90d, and delete older ones in the same way.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, requires = "data_dir")]
+    keep_for: Option<Duration>,
     /// Keep every delta as it came, for checking; otherwise old ones are merged.
     #[arg(long, requires = "data_dir")]
     keep_deltas: bool,
@@ -136,6 +144,7 @@ impl StartArgs {
             otlp: self.otlp,
             data_dir: self.data_dir,
             resume: self.resume,
+            keep: Keep { newest: self.keep_runs.map(NonZeroUsize::get), younger_than: self.keep_for },
             keep_deltas: self.keep_deltas,
             rows: self.rows,
             strict: self.strict,

@@ -78,21 +78,28 @@ pub fn delete_exactly(folder: &Path, run_id: &str) -> Result<bool, String> {
 
 /// Deletes what is not to be kept; returns the ids of what is gone. Runs that are not over stay.
 pub fn prune(folder: &Path, keep: Keep, now: Timestamp) -> Result<Vec<String>, Failure> {
-    let runs = Archive::open(folder).and_then(|archive| archive.runs()).map_err(told)?;
-    let over = runs.iter().filter(|run| run.report_revision > 0).enumerate();
-    let gone: Vec<String> = over
-        .filter(|(place, run)| {
-            keep.newest.is_some_and(|newest| *place >= newest) || keep.is_too_old(run, now)
-        })
-        .map(|(_, run)| run.run_id.clone())
-        .collect();
-    for run_id in &gone {
-        remove(folder, run_id).map_err(told)?;
-    }
-    if !gone.is_empty() {
-        sweep_tapes(folder).map_err(told)?;
-    }
+    let gone = surplus(folder, keep, now)?;
+    delete_all(folder, &gone)?;
     Ok(gone)
+}
+
+/// The ids of the runs that are over and not to be kept, the newest first.
+pub fn surplus(folder: &Path, keep: Keep, now: Timestamp) -> Result<Vec<String>, Failure> {
+    let runs = Archive::open(folder).and_then(|archive| archive.runs()).map_err(told)?;
+    let over = runs.into_iter().filter(|run| run.report_revision > 0).enumerate();
+    let gone = over.filter(|(place, run)| {
+        keep.newest.is_some_and(|newest| *place >= newest) || keep.is_too_old(run, now)
+    });
+    Ok(gone.map(|(_, run)| run.run_id).collect())
+}
+
+/// Deletes these runs with everything that was kept of them.
+pub fn delete_all(folder: &Path, run_ids: &[String]) -> Result<(), Failure> {
+    if run_ids.is_empty() {
+        return Ok(());
+    }
+    run_ids.iter().try_for_each(|run_id| remove(folder, run_id)).map_err(told)?;
+    sweep_tapes(folder).map_err(told)
 }
 
 impl Keep {

@@ -30,6 +30,7 @@ impl Start {
             drop(Store::open(folder, self.keep_deltas).map_err(Failure::usage)?);
         }
         let desk = Arc::new(Desk::new(self.data_dir.clone(), true));
+        self.tidy(&desk, None).await;
         let operators = self.admit_operators(&desk).await?;
         let tapes = self.data_dir.as_ref().map_or(scratch, |folder| folder.join(TAPES));
         let server = self.serve_page(&desk, &host.lobby, tapes).await?;
@@ -45,7 +46,9 @@ impl Start {
             };
             // Those of the last run knock again a moment after it: the next one is to have them from the start.
             host.lobby.gather(&fleet, BACK_WITHIN).await;
-            if self.one(&mut host, (&desk, &entry), &mut interrupts).await {
+            let interrupted = self.one(&mut host, (&desk, &entry), &mut interrupts).await;
+            self.tidy(&desk, Some(&entry.id)).await;
+            if interrupted {
                 break;
             }
             let live = entry.board.live();

@@ -28,6 +28,7 @@ fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> St
         otlp: None,
         data_dir: None,
         resume: false,
+        keep: Keep::default(),
         keep_deltas: false,
         rows: false,
         strict,
@@ -39,8 +40,8 @@ fn start(agents: Option<usize>, local_agents: Option<usize>, strict: bool) -> St
 #[test]
 fn the_exit_code_tells_the_verdict_and_who_ended_the_run() {
     let (whole, stopped) = (Ending::Completed, Ending::Stopped);
-    for (result, ending, lenient, strict) in [
     let doubt = || vec!["s: every request failed: timeout × 3".to_owned()];
+    for (result, ending, lenient, strict) in [
         (Judgment::Pass, &whole, 0, 108),
         (Judgment::GeneratorLimited, &whole, 0, 108),
         (Judgment::Degraded, &whole, 0, 108),
@@ -55,9 +56,9 @@ fn the_exit_code_tells_the_verdict_and_who_ended_the_run() {
         let codes = [false, true].map(|strict| Exit::of(&verdict, ending, strict) as u8);
         assert_eq!(codes, [lenient, strict], "{result:?} after {ending:?}");
     }
-}
     let whole_pass = Verdict { result: Judgment::Pass, reasons: vec![] };
     assert_eq!(Exit::of(&whole_pass, &whole, true), Exit::Ok);
+}
 
 #[test]
 fn the_command_line_wins_over_the_plan_and_nobody_asked_means_one_inside() {

@@ -7,6 +7,7 @@ use crate::targets::{demo, until_counted};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+mod kept;
 mod shapes;
 
 /// Where the page of a controller is.
