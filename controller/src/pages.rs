@@ -11,7 +11,7 @@ use common::lane::LANES;
 use common::report::Report;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Output, State, Value, context};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,18 @@ pub struct RunRow {
     pub state: String,
     /// The verdict in its report, if it has one.
     pub verdict: Option<String>,
+}
+
+/// The runs that are compared, by their ids; empty: none is chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Compared {
+    /// The measure.
+    pub before: String,
+    /// What is measured by it.
+    pub after: String,
+    /// What ought to be equal to `before`.
+    pub noise: String,
 }
 
 /// Makes pages.
@@ -96,13 +108,16 @@ impl Pages {
     pub fn compare(
         &self,
         runs: &[RunRow],
-        (before, after): (&str, &str),
+        chosen: &Compared,
         compared: Option<&Result<Comparison, String>>,
     ) -> Result<String, String> {
+        let Compared { before, after, noise } = chosen;
+        let equal = runs.iter().find(|run| run.id == *noise).map(|run| Value::from(Serde(run)));
         let comparison = compared.and_then(|compared| compared.as_ref().ok()).map(comparison);
         let runs = Value::from(Serde(runs));
         let problem = compared.and_then(|compared| compared.as_ref().err());
-        self.render("compare.html", context! { here => "compare", runs, before, after, comparison, problem })
+        let own = context! { before, after, noise, equal, comparison, problem };
+        self.render("compare.html", context! { here => "compare", runs, ..own })
     }
 
     /// The page on which a run is started and watched.
@@ -163,7 +178,8 @@ fn comparison(comparison: &Comparison) -> Value {
                 "better" => "good",
                 _ => "dim",
             };
-            context! { name, before, after, change => by, interval, said, class }
+            let noise = compared::noise(change);
+            context! { name, before, after, change => by, interval, noise, said, class }
         });
         context! { scenario => step.scenario.as_str(), step => step.step.as_str(), rows => rows.collect::<Vec<_>>() }
     };

@@ -100,8 +100,8 @@ fn the_history_offers_the_last_two_for_comparison() {
         "{page}"
     );
     assert!(pages().runs(&[]).unwrap().contains("No run was kept"));
-    let page =
-        pages().compare(&[row("r3", Some("pass"))], ("r3", "r9"), Some(&Err("there is no run r9".into())));
+    let chosen = Compared { before: "r3".into(), after: "r9".into(), noise: String::new() };
+    let page = pages().compare(&[row("r3", Some("pass"))], &chosen, Some(&Err("there is no run r9".into())));
     assert!(page.unwrap().contains("there is no run r9"));
     assert!(pages().now().unwrap().contains("Start a run"));
 }

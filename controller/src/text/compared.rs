@@ -69,6 +69,12 @@ pub(crate) fn cells(change: &Change) -> [String; 6] {
     ]
 }
 
+/// What runs differ by that ought to be equal.
+pub(crate) fn noise(change: &Change) -> String {
+    let (noise, unit) = (change.noise * 100.0, unit(change.statistic));
+    format!("± {noise:.1} {unit}")
+}
+
 /// What is to be thought of a change.
 fn finding(change: &Change) -> &'static str {
     match (change.change, change.interval) {
@@ -98,6 +104,9 @@ fn interval(change: &Change) -> Option<String> {
 
 /// A change in percent, with its sign; of a share in points of percent.
 fn percent(statistic: Statistic, by: f64) -> String {
-    let unit = if statistic.is_share() { "pp" } else { "%" };
-    format!("{:+.1} {unit}", by * 100.0)
+    format!("{:+.1} {}", by * 100.0, unit(statistic))
+}
+
+const fn unit(statistic: Statistic) -> &'static str {
+    if statistic.is_share() { "pp" } else { "%" }
 }

@@ -62,7 +62,12 @@ fn about_plans() -> Vec<Route> {
             ..post("/api/plans/check", "Checks a plan; nothing is run.", text, of::<Checked>())
         },
         post("/api/plans/quick", "Makes a plan from the small form.", of::<Quick>(), of::<PlanText>()),
-        get("/api/compare", "Two runs that are kept on disk, side by side.", of::<Comparison>()),
+        get(
+            "/api/compare",
+            "Two runs that are kept on disk, side by side. `noise` is a third one that ought to be equal to `before`: \
+             what those two differ by is noise.",
+            of::<Comparison>(),
+        ),
     ]
 }
 
@@ -157,7 +162,8 @@ fn parameters(route: Route) -> Vec<Value> {
         list.push(parameter("path", "id", true));
     }
     if route.path == "/api/compare" {
-        list.extend(["before", "after"].map(|name| parameter("query", name, true)));
+        let runs = [("before", true), ("after", true), ("noise", false)];
+        list.extend(runs.map(|(name, required)| parameter("query", name, required)));
     }
     if route.path.ends_with("/events") {
         list.push(parameter("header", "Last-Event-ID", false));

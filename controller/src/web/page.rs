@@ -4,7 +4,7 @@ use super::Site;
 use super::answer::Refusal;
 use super::runs::{lines, plan_of, report_of};
 use super::shapes::RunLine;
-use crate::pages::RunRow;
+use crate::pages::{Compared, RunRow};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header;
@@ -32,26 +32,18 @@ pub(super) async fn run(State(site): State<Site>, Path(id): Path<String>) -> Res
     Ok(Html(page).into_response())
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Pair {
-    before: String,
-    after: String,
-}
-
-/// `/compare`: two runs side by side.
+/// `/compare`: two runs side by side, above the noise of a third one if there is one.
 pub(super) async fn compare(
     State(site): State<Site>,
-    Query(Pair { before, after }): Query<Pair>,
+    Query(chosen): Query<Compared>,
 ) -> Result<Html<String>, Refusal> {
     let rows = rows(&site).await?;
-    let chosen = !before.is_empty() && !after.is_empty();
-    let compared = if chosen {
-        Some(super::runs::compared(&site, before.clone(), after.clone()).await.map_err(|why| why.told()))
-    } else {
+    let compared = if chosen.before.is_empty() || chosen.after.is_empty() {
         None
+    } else {
+        Some(super::runs::compared(&site, chosen.clone()).await.map_err(|why| why.told()))
     };
-    let page = site.pages.compare(&rows, (&before, &after), compared.as_ref());
+    let page = site.pages.compare(&rows, &chosen, compared.as_ref());
     page.map(Html).map_err(Refusal::internal)
 }
 

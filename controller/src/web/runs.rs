@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::feed::Over;
 use crate::journal::Saved;
 use crate::metrics::{MEDIA_TYPE, exposition};
+use crate::pages::Compared;
 use crate::runs as kept;
 use crate::store::Archive;
 use axum::Json;
@@ -249,28 +250,32 @@ pub(super) async fn delete(State(site): State<Site>, Path(id): Path<String>) -> 
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Pair {
+pub(super) struct Three {
     before: String,
     after: String,
+    #[serde(default)]
+    noise: String,
 }
 
 /// `GET /api/compare`
 pub(super) async fn compare(
     State(site): State<Site>,
-    pair: Result<Query<Pair>, QueryRejection>,
+    three: Result<Query<Three>, QueryRejection>,
 ) -> Result<Json<Comparison>, Refusal> {
-    let Query(Pair { before, after }) = pair?;
-    compared(&site, before, after).await.map(Json)
+    let Query(Three { before, after, noise }) = three?;
+    compared(&site, Compared { before, after, noise }).await.map(Json)
 }
 
-/// Two runs side by side.
-pub(super) async fn compared(site: &Site, before: String, after: String) -> Result<Comparison, Refusal> {
+/// Two runs side by side, above the noise of a third one if there is one.
+pub(super) async fn compared(site: &Site, chosen: Compared) -> Result<Comparison, Refusal> {
     let Some(folder) = site.desk.data_dir().map(PathBuf::from) else {
         let remedy = "start the controller with --data-dir DIR";
         return Err(Refusal::conflict("only runs that are kept on disk can be compared", remedy));
     };
     let compared = blocking(move || {
-        let runs = compare::Runs { before: &before, after: &after, noise: &[] };
+        let Compared { before, after, noise } = chosen;
+        let noise: Vec<String> = Some(noise).filter(|run| !run.is_empty()).into_iter().collect();
+        let runs = compare::Runs { before: &before, after: &after, noise: &noise };
         Ok(compare::compare(&folder, &runs))
     });
     compared.await?.map_err(|failure| {

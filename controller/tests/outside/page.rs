@@ -87,6 +87,13 @@ async fn two_runs_are_compared_and_everything_fits_a_telephone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+    browser.execute("document.querySelector('[name=noise]').selectedIndex = 1").await;
+    browser.click("form button").await;
+    browser
+        .until("so is the noise", "return document.querySelector('main').textContent.includes('± ')")
+        .await;
+    browser.fits().await;
+    browser.picture("noise").await;
 async fn problems_of_a_plan_stand_at_their_lines_and_hostile_names_stay_text() {
     let stand = Stand::open();
     let browser = Browser::start(Screen::Wide).await;

@@ -1,12 +1,12 @@
-//! Runs that are kept on disk: which of them stay.
+//! Runs that are kept on disk: which of them stay, and what the page makes of three.
 
 use super::{over, page, rate, staying, submit};
 use crate::cluster::beside;
-use crate::http::get;
+use crate::http::{get, send};
 use crate::programs::{Ended, Program};
 use crate::targets::demo;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 
 fn kept(data: &Path, args: &[&str]) -> Ended {
@@ -86,4 +86,35 @@ fn runs_that_are_older_go_at_the_start_and_the_last_one_stays() {
         let refused = Program::controller(&[&["start"], flags].concat()).end();
         assert!(refused.code == Some(2) && refused.stderr.contains(why), "{flags:?}: {}", refused.stderr);
     }
+}
+
+#[test]
+fn what_equal_runs_differ_by_is_noise_on_the_page_as_for_the_command() {
+    let _beside = beside();
+    let (demo, data) = (demo(), tempfile::tempdir().unwrap());
+    let data = data.path();
+    let controller = staying(&["--data-dir", data.to_str().unwrap()]);
+    let at = page(&controller);
+    let runs = [(); 3].map(|()| submit(&at, &rate(&demo.url(), "50/s", 1)));
+    assert_eq!(over(&at, &runs[2])["exit"], 0);
+    let [before, after, noise] = &runs;
+    let query = format!("before={before}&after={after}&noise={noise}");
+    let command = ["compare", before, after, "--noise", noise, "--json"];
+    let command: Value = serde_json::from_str(&kept(data, &command).stdout).unwrap();
+    assert_eq!(get(&at, &format!("/api/compare?{query}")).with(200), command);
+    let plain = get(&at, &format!("/api/compare?before={before}&after={after}&noise=")).with(200);
+    let of = |comparison: &Value| comparison["steps"][0]["changes"][0]["noise"].as_f64().unwrap();
+    assert_eq!(of(&plain), 0.0, "without a third run there is none");
+    let shown = send(&at, "GET", &format!("/compare?{query}"), &[], "");
+    assert_eq!(shown.status, 200);
+    let select =
+        shown.body.split("<select name=\"noise\">").nth(1).unwrap().split("</select>").next().unwrap();
+    assert!(select.contains(&format!("value=\"{noise}\" selected")), "{select}");
+    assert!(select.contains("<option value=\"\">none</option>"), "{select}");
+    let told = format!("<td>± {:.1} %</td>", of(&command) * 100.0);
+    assert!(shown.body.contains(&told), "{told}: {}", shown.body);
+    let unknown = get(&at, &format!("/compare?before={before}&after={after}&noise=zzz"));
+    assert!(unknown.body.contains("there is no run zzz"), "{}", unknown.body);
+    controller.signal(Signal::INT);
+    assert_eq!(controller.end().code, Some(0));
 }
