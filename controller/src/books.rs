@@ -259,12 +259,14 @@ impl Books {
     /// Takes what a session says of itself.
     pub fn on_heartbeat(&mut self, session: SessionId, beat: &v1::Heartbeat, running: bool) {
         if let Some(account) = self.sessions.get_mut(&session) {
-            account.beat = *beat;
+            // An agent may send any number, and JSON knows no infinities.
+            let cpu_share = if beat.cpu_share.is_finite() { beat.cpu_share.clamp(0.0, 1.0) } else { 0.0 };
+            account.beat = v1::Heartbeat { cpu_share, ..*beat };
             if beat.told_seq <= account.inbox.last_applied() {
                 self.watch.on_told(session, RunTime::from_nanos(beat.told));
             }
-            if running && beat.share_epoch > 0 && beat.cpu_share > 0.0 {
-                account.cpu.add(beat.cpu_share);
+            if running && beat.share_epoch > 0 && cpu_share > 0.0 {
+                account.cpu.add(cpu_share);
             }
         }
     }
