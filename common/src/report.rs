@@ -26,7 +26,7 @@
 //! | `agents[].unknown` | arrivals | its own of which nobody knows: `owned` - `started` - `skipped` |
 //! | `agents[].send_lag{p50,p99,max}` | µs | due until first byte sent, waits for a free slot included |
 //! | `agents[].release_lag{p50,p99,max}` | µs | due until released, of arrivals that found a slot at once |
-//! | `agents[].cpu_share` | cores | processor time ÷ time, all its threads (1.0: one core) |
+//! | `agents[].cpu_share` | share | its engine threads' processor time ÷ their time, while the load was on |
 //! | `agents[].clock_bound_us` | µs | its clock is known to ± this |
 //! | `agents[].start_skew_us` | µs | how much later than run time zero it began |
 //! | `agents[].economy` | | whether it changed from precise to economy pacing by itself |
@@ -96,7 +96,7 @@
 //! | `pulse[].errors{outcome}` | requests | that were errors of the target; zeros left out |
 //! | `pulse[].send_lag_p99_us` | µs | due until first byte sent, at the worst agent |
 //! | `pulse[].agents[].name`, `.started` | iterations | begun by this agent then |
-//! | `pulse[].agents[].cpu_share`, `.send_lag_p99_us` | of its cores, µs | how busy and how late this agent was |
+//! | `pulse[].agents[].cpu_share`, `.send_lag_p99_us` | share, µs | how busy its engine threads' cores were, and how late this agent was; of a wide row the most of any second |
 //! | `thresholds[].metric`, `.limit` | | as written in the plan |
 //! | `thresholds[].scope` | | of what it holds, like `step search, phase stress, 5xx, any 10s`; empty for the whole run |
 //! | `thresholds[].unit` | | of `value`: `us`, `share`, `per_s` or `count` |

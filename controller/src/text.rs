@@ -179,7 +179,7 @@ fn agents(page: &mut Page, agents: &[AgentRow]) {
         return;
     }
     page.blank();
-    page.line("agents (send lag: due until first byte sent; cpu: cores)", Style::Heading);
+    page.line("agents (send lag: due until first byte sent; cpu: of the engine's cores)", Style::Heading);
     let mut shown: Vec<&AgentRow> = agents.iter().collect();
     if shown.len() > AGENTS_MAX {
         shown.sort_by_key(|agent| (agent.lost.is_none(), std::cmp::Reverse(agent.send_lag.p99)));
@@ -215,7 +215,7 @@ fn agent(agent: &AgentRow) -> Vec<String> {
         micros(agent.send_lag.p50),
         micros(agent.send_lag.p99),
         micros(agent.send_lag.max),
-        format!("{:.2}", agent.cpu_share),
+        format!("{:.0} %", agent.cpu_share * 100.0),
         format!("±{}", micros(agent.clock_bound_us)),
         micros(agent.start_skew_us),
     ]

@@ -29,7 +29,7 @@ pub struct AgentEvidence {
     pub send_lag: Histogram,
     /// Due until released, in microseconds, of the arrivals that found a slot at once.
     pub release_lag: Histogram,
-    /// Processor time ÷ time, all threads: 1.0 is one core.
+    /// Its engine threads' processor time ÷ their time, from 0 to 1, as it told while the load was on.
     pub cpu_share: f64,
     /// Its clock is known to ± this many microseconds.
     pub clock_bound_us: u64,
@@ -67,7 +67,7 @@ pub struct AgentRow {
     pub send_lag: Lag,
     /// Due until released, of the arrivals that found a slot at once.
     pub release_lag: Lag,
-    /// Processor time ÷ time, all threads: 1.0 is one core.
+    /// Its engine threads' processor time ÷ their time, from 0 to 1, as it told while the load was on.
     pub cpu_share: f64,
     /// Its clock is known to ± this many microseconds.
     pub clock_bound_us: u64,

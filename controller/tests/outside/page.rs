@@ -46,6 +46,12 @@ async fn a_run_is_started_steered_stopped_and_read_on_the_page() {
     browser
         .until("the report is drawn", "return document.querySelectorAll('#charts .trace').length >= 3")
         .await;
+    browser
+        .until(
+            "processors too",
+            "return document.getElementById('charts').textContent.includes('CPU by agent')",
+        )
+        .await;
     let title = browser.text("h1").await;
     assert!(!title.is_empty());
     assert!(browser.text(".verdict").await.contains("the operator stopped the run"));
@@ -81,12 +87,6 @@ async fn two_runs_are_compared_and_everything_fits_a_telephone() {
     assert!(browser.text("main").await.contains("p99"));
     browser.fits().await;
     browser.picture("compare").await;
-    browser.is_clean().await;
-    browser.end().await;
-    stand.close();
-}
-
-#[tokio::test(flavor = "multi_thread")]
     browser.execute("document.querySelector('[name=noise]').selectedIndex = 1").await;
     browser.click("form button").await;
     browser
@@ -94,6 +94,12 @@ async fn two_runs_are_compared_and_everything_fits_a_telephone() {
         .await;
     browser.fits().await;
     browser.picture("noise").await;
+    browser.is_clean().await;
+    browser.end().await;
+    stand.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn problems_of_a_plan_stand_at_their_lines_and_hostile_names_stay_text() {
     let stand = Stand::open();
     let browser = Browser::start(Screen::Wide).await;

@@ -63,6 +63,7 @@ const panelsOf = (data) => {
     { title: 'Errors per second', traces: errorsOf(rows, pulse, named, colour) },
     { title: 'Users and requests in flight', traces: usersOf(rows, pulse, named, colour) },
     { title: 'Send lag p99, by agent', log: true, traces: lagOf(pulse, colour) },
+    { title: 'CPU by agent, of its engine’s cores', percent: true, traces: cpuOf(pulse, colour) },
   ];
   const shows = (trace) => trace.type === 'heatmap' || trace.y.some((y) => y !== null && y !== undefined);
   return panels
@@ -115,13 +116,25 @@ const usersOf = (rows, pulse, named, colour) => {
   return [...users, ...flight];
 };
 
-const lagOf = (pulse, colour) => {
+/** A trace per agent; what `made` gives is the trace of the agent with this name. */
+const byAgent = (pulse, made) => {
   const names = [...new Set(pulse.flatMap((row) => row.agents.map((agent) => agent.name)))];
-  const own = (row, name) => row.agents.find((agent) => agent.name === name)?.send_lag_p99_us ?? null;
-  return names.slice(0, 20).map((name, place) =>
-    timed(name, pulse, (row) => own(row, name), { color: colour(place) }),
-  );
+  const own = (name) => (row) => row.agents.find((agent) => agent.name === name);
+  return names.slice(0, 20).map((name, place) => ({ ...made(name, own(name), place), legendgroup: `agent ${name}` }));
 };
+
+/** The agents stand in the legend once, with their processors: they have one colour everywhere. */
+const lagOf = (pulse, colour) =>
+  byAgent(pulse, (name, own, place) => ({
+    ...timed(name, pulse, (row) => own(row)?.send_lag_p99_us ?? null, { color: colour(place) }),
+    showlegend: false,
+  }));
+
+const cpuOf = (pulse, colour) =>
+  byAgent(pulse, (name, own, place) => ({
+    ...line(name, pulse, (row) => own(row)?.cpu_share ?? null, { color: colour(place) }),
+    hovertemplate: '%{y:.1%}',
+  }));
 
 /** Cells as a heat map: seconds from left to right, cells from fast to slow. */
 const heatOf = (heat) => {
@@ -185,7 +198,7 @@ const layoutOf = (panels, data, theme, narrow) => {
   panels.forEach((panel, place) => {
     const height = heights[place] / all;
     const [low, high] = [Math.max(0, top - height + GAP), top];
-    const ticks = panel.log ? ticksOf(panel) : {};
+    const ticks = panel.log ? ticksOf(panel) : panel.percent ? { tickformat: '~%' } : {};
     layout[`yaxis${place === 0 ? '' : place + 1}`] = {
       ...line_of(theme),
       domain: [low, high],

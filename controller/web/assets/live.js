@@ -164,7 +164,7 @@ const thresholds = (rows) =>
 
 const measured = ({ value, unit }) => {
   if (value === null) return '–';
-  return { us: time, share, per_second: rate }[unit]?.(value) ?? count(value);
+  return { us: time, share, per_s: rate }[unit]?.(value) ?? count(value);
 };
 
 const steps = (rows) =>
@@ -191,9 +191,9 @@ const cause = (sample) =>
   `${sample.scenario} / ${sample.step}: ${words(sample.outcome)}${sample.status ? ` ${sample.status}` : ''}`;
 
 const agents = (rows) =>
-  table(['Agent', 'State', 'Lanes', 'In flight', 'Started', 'Send lag p99', 'Cores', 'Clock', 'Last heard'], rows.map((row) => [
+  table(['Agent', 'State', 'Lanes', 'In flight', 'Started', 'Send lag p99', 'CPU', 'Clock', 'Last heard'], rows.map((row) => [
     row.name + (row.economy ? ' (economy pacing)' : ''), [words(row.state), row.state === 'lost' ? 'bad' : null], count(row.lanes),
-    count(row.in_flight), count(row.started), time(row.send_lag_p99_us), row.cpu_share.toFixed(2), `± ${time(row.clock_bound_us)}`,
+    count(row.in_flight), count(row.started), time(row.send_lag_p99_us), `${(row.cpu_share * 100).toFixed(0)} %`, `± ${time(row.clock_bound_us)}`,
     `${count(row.silent_ms)} ms ago`,
   ]));
 
