@@ -30,9 +30,7 @@ impl Browser {
             lines.find_map(|line| line.ok().filter(|line| line.contains("successfully on port"))).unwrap();
         let port: u16 = started.rsplit(' ').next().unwrap().trim_end_matches('.').parse().unwrap();
         std::thread::spawn(move || lines.count());
-        let mut options = json!({
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1600,1200"],
-        });
+        let mut options = json!({ "args": ARGS });
         if screen == Screen::Narrow {
             options["mobileEmulation"] =
                 json!({ "deviceMetrics": { "width": 360, "height": 740, "pixelRatio": 2.0 } });
@@ -137,5 +135,16 @@ impl fantoccini::wd::WebDriverCompatibleCommand for BrowserLog {
     }
 }
 
+/// It draws without a screen and asks nobody but our page.
+const ARGS: [&str; 8] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1600,1200",
+];
 /// How long anything may take to come: a slow machine is not a defect.
 const PATIENCE: Duration = Duration::from_secs(60);
