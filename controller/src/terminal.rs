@@ -21,8 +21,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc as tokio_mpsc, oneshot, watch};
 
+mod prompt;
 mod view;
 
+use prompt::{Typed, Wanted};
 use view::{HEIGHT, View};
 
 /// The view while it is there.
@@ -131,19 +133,35 @@ impl Screen {
 
     /// Does what a key says; returns whether the operator stays.
     fn on_key(&mut self, key: KeyEvent) -> bool {
-        match (key.code, key.modifiers) {
-            (KeyCode::Char('c'), KeyModifiers::CONTROL) => interrupt(),
-            (KeyCode::Char('q'), _) => return false,
-            (KeyCode::Char('s'), _) => {
+        if (key.code, key.modifiers) == (KeyCode::Char('c'), KeyModifiers::CONTROL) {
+            interrupt();
+            return true;
+        }
+        if let Some(typed) = self.view.on_typed(key.code) {
+            match typed {
+                Typed::Wanted(wanted) => self.want(wanted),
+                Typed::Wrong(why) => self.view.say(why),
+                Typed::Cancelled => self.view.say(String::new()),
+                Typed::More => {}
+            }
+            return true;
+        }
+        match key.code {
+            KeyCode::Char('q') => return false,
+            KeyCode::Char('s') => {
                 self.order("stop", Steer::Stop, |()| "letting requests under way end".into())
             }
-            (KeyCode::Char('p'), _) if self.view.live().run.paused => {
-                self.order("go on", Steer::Resume, from)
+            KeyCode::Char('p') if self.view.live().run.paused => self.order("go on", Steer::Resume, from),
+            KeyCode::Char('p') => self.order("pause", Steer::Pause, from),
+            KeyCode::Char('+' | '=') => self.change(STEP_UP),
+            KeyCode::Char('-') => self.change(STEP_DOWN),
+            KeyCode::Enter => self.view.ask(),
+            KeyCode::Char('0'..='9') => {
+                self.view.ask();
+                // The first digit is part of what is wanted.
+                self.view.on_typed(key.code);
             }
-            (KeyCode::Char('p'), _) => self.order("pause", Steer::Pause, from),
-            (KeyCode::Char('+' | '='), _) => self.change(STEP_UP),
-            (KeyCode::Char('-'), _) => self.change(STEP_DOWN),
-            (KeyCode::Tab, _) => self.view.choose_next(),
+            KeyCode::Tab => self.view.choose_next(),
             _ => {}
         }
         true
@@ -152,24 +170,30 @@ impl Screen {
     /// Asks for `factor` as much of the chosen load.
     fn change(&mut self, factor: f64) {
         let Some((scenario, knob, now)) = self.view.chosen() else {
-            return self.view.say("nothing of this run can be changed now".into());
+            return self.view.say(NOTHING.into());
         };
         let scenario = scenario.to_owned();
-        match knob {
-            Knob::Rate => {
-                let milli = (now * factor * 1000.0).round() as u64;
-                let what = format!("rate of {scenario}: {}", human::rate(milli as f64 / 1000.0));
-                let order = |reply| Steer::Rate { scenario, milli, reply };
-                self.order(&what, order, from);
-            }
+        self.want(match knob {
+            Knob::Rate => Wanted::Rate { scenario, milli: (now * factor * 1000.0).round() as u64 },
             Knob::Users => {
                 // A change is at least one user.
                 let step =
                     if factor > 1.0 { (now * factor).max(now + 1.0) } else { (now * factor).min(now - 1.0) };
-                let users = step.round().max(0.0) as u32;
-                let order =
-                    |reply| Steer::Users { scenario: scenario.clone(), users, spawn_milli: None, reply };
-                self.order(&format!("users of {scenario}: {users}"), order, from);
+                Wanted::Users { scenario, users: step.round().max(0.0) as u32 }
+            }
+        });
+    }
+
+    fn want(&mut self, wanted: Wanted) {
+        match wanted {
+            Wanted::Rate { scenario, milli } => {
+                let what = format!("rate of {scenario}: {}", human::rate(milli as f64 / 1000.0));
+                self.order(&what, |reply| Steer::Rate { scenario, milli, reply }, from);
+            }
+            Wanted::Users { scenario, users } => {
+                let what = format!("users of {scenario}: {users}");
+                let order = |reply| Steer::Users { scenario, users, spawn_milli: None, reply };
+                self.order(&what, order, from);
             }
         }
     }
@@ -231,6 +255,8 @@ fn restore_on_panic() {
     });
 }
 
+/// What is said when there is no load to be changed.
+const NOTHING: &str = "nothing of this run can be changed now";
 /// How long a key is waited for before what is new is drawn.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// What `+` and `-` make of a rate.

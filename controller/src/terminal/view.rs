@@ -1,9 +1,12 @@
 //! What the live view shows: pure, from how a run stands to the cells of a terminal.
 
+use super::NOTHING;
+use super::prompt::{Prompt, Typed};
 use crate::text::Style as Look;
 use common::human::{self, printable};
 use common::live::{Feed, Knob, Live, LiveAgent, LiveThreshold, Pulse, Standing};
 use ratatui::Frame;
+use ratatui::crossterm::event::KeyCode;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -23,11 +26,20 @@ pub(super) struct View {
     chosen: usize,
     /// What came of the last key.
     said: String,
+    /// What is being typed.
+    prompt: Option<Prompt>,
 }
 
 impl View {
     pub(super) fn new(color: bool) -> Self {
-        Self { live: Live::default(), pulses: VecDeque::new(), color, chosen: 0, said: String::new() }
+        Self {
+            live: Live::default(),
+            pulses: VecDeque::new(),
+            color,
+            chosen: 0,
+            said: String::new(),
+            prompt: None,
+        }
     }
 
     /// Takes what is new.
@@ -66,6 +78,21 @@ impl View {
         Some((&scenario.name, knob, now.unwrap_or_default()))
     }
 
+    /// Lets the operator type what the chosen load is to be.
+    pub(super) fn ask(&mut self) {
+        self.prompt = self.chosen().map(|(scenario, knob, _)| Prompt::new(scenario, knob));
+        self.said = if self.prompt.is_some() { String::new() } else { NOTHING.into() };
+    }
+
+    /// What a key comes to that is typed into a line; `None`: there is none.
+    pub(super) fn on_typed(&mut self, key: KeyCode) -> Option<Typed> {
+        let typed = self.prompt.as_mut()?.on_key(key);
+        if matches!(typed, Typed::Wanted(_) | Typed::Cancelled) {
+            self.prompt = None;
+        }
+        Some(typed)
+    }
+
     /// Chooses the next scenario of which something can be changed.
     pub(super) fn choose_next(&mut self) {
         let all = self.live.scenarios.len();
@@ -89,7 +116,7 @@ impl View {
             frame.render_widget(line, *row);
         }
         frame.render_widget(self.thresholds(), rows[10]);
-        frame.render_widget(self.keys(), rows[11]);
+        self.operator(frame, rows[11]);
         frame.render_widget(self.dim(printable(&self.said)), rows[12]);
     }
 
@@ -199,17 +226,34 @@ impl View {
         Line::from(rows.into_iter().map(pill).collect::<Vec<_>>())
     }
 
-    fn keys(&self) -> Line<'static> {
-        let change = match self.chosen() {
-            Some((name, Knob::Rate, now)) => {
-                format!("+ - rate of {} ({})   ", printable(name), human::rate(now))
-            }
-            Some((name, Knob::Users, now)) => format!("+ - users of {} ({now:.0})   ", printable(name)),
-            None => String::new(),
+    /// The line that is being typed, or the keys there are.
+    fn operator(&self, frame: &mut Frame<'_>, area: Rect) {
+        let Some(prompt) = &self.prompt else {
+            return frame.render_widget(self.dim(self.keys(usize::from(area.width))), area);
         };
-        let next = if self.live.scenarios.len() > 1 { "tab next scenario   " } else { "" };
+        let line = Line::raw(printable(&prompt.line()));
+        let end = u16::try_from(line.width()).unwrap_or(u16::MAX);
+        frame.set_cursor_position((area.x + end.min(area.width.saturating_sub(1)), area.y));
+        let hint = self.span(format!("   {}", prompt.hint()), Look::Dim);
+        frame.render_widget(Line::from_iter(line.spans.into_iter().chain([hint])), area);
+    }
+
+    /// The keys there are, in as many words as there is room for.
+    fn keys(&self, room: usize) -> String {
+        let what = self.chosen().map(|(name, knob, now)| match knob {
+            Knob::Rate => format!("rate of {} ({})", printable(name), human::rate(now)),
+            Knob::Users => format!("users of {} ({now:.0})", printable(name)),
+        });
         let pause = if self.live.run.paused { "p resume" } else { "p pause" };
-        self.dim(format!("s stop   {pause}   {change}{next}q leave the view, the run goes on"))
+        let several = self.live.scenarios.len() > 1;
+        let keys = |change: &str, next: &str, leave: &str| {
+            let change = what.as_ref().map(|what| format!("{change} {what}"));
+            let next = several.then(|| next.to_owned());
+            let parts = ["s stop".to_owned(), pause.to_owned()].into_iter().chain(change).chain(next);
+            parts.chain([leave.to_owned()]).collect::<Vec<_>>().join("   ")
+        };
+        let whole = keys("+ - or a number", "tab next scenario", "q leave the view, the run goes on");
+        if whole.chars().count() <= room { whole } else { keys("+ - 0-9", "tab next", "q leave") }
     }
 
     fn dim(&self, text: String) -> Line<'static> {
@@ -241,125 +285,4 @@ fn is_well(agent: &LiveAgent) -> bool {
 const PULSES_MAX: usize = 500;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use common::live::{LiveRun, LiveScenario};
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
-    use std::collections::BTreeMap;
-
-    fn feed() -> Feed {
-        let pulse = |t_s: u64| Pulse {
-            t_s,
-            width_s: 1,
-            asked: 200.0,
-            started: 199,
-            finished: 198,
-            in_flight: 7,
-            p50: Some(1_200),
-            p95: Some(4_000),
-            p99: Some(90_000),
-            errors: BTreeMap::from([("timeout".into(), 2)]),
-            send_lag_p99_us: 41,
-            ..Pulse::default()
-        };
-        let scenario = |name: &str, steer: Vec<Knob>| LiveScenario {
-            name: name.into(),
-            kind: "rate".into(),
-            asked_rate: Some(200.0),
-            planned: 2_400,
-            steer,
-            ..LiveScenario::default()
-        };
-        let agent = |name: &str, state: &str| LiveAgent {
-            name: name.into(),
-            state: state.into(),
-            send_lag_p99_us: 41,
-            cpu_share: 0.25,
-            ..LiveAgent::default()
-        };
-        let threshold = |metric: &str, state| LiveThreshold {
-            metric: metric.into(),
-            scope: String::new(),
-            limit: "< 250ms".into(),
-            value: None,
-            unit: "us".into(),
-            state,
-            abort: false,
-        };
-        let live = Live {
-            run: LiveRun {
-                name: "shop\u{1b}[2J".into(),
-                state: "running".into(),
-                run_time_s: 12.0,
-                load_end_s: 60.0,
-                ..LiveRun::default()
-            },
-            now: pulse(11),
-            scenarios: vec![
-                scenario("browse", vec![Knob::Rate]),
-                scenario("tries", vec![]),
-                scenario("users", vec![Knob::Users]),
-            ],
-            agents: vec![agent("a1", "here"), agent("a2", "lost")],
-            thresholds: vec![
-                threshold("error_rate", Standing::Ok),
-                threshold("browse.response_time.p99", Standing::Broken),
-            ],
-            ..Live::default()
-        };
-        Feed { reset: true, live, pulse: (0..12).map(pulse).collect(), ..Feed::default() }
-    }
-
-    fn drawn(view: &View, width: u16) -> Vec<String> {
-        let mut terminal = Terminal::new(TestBackend::new(width, HEIGHT)).unwrap();
-        terminal.draw(|frame| view.draw(frame)).unwrap();
-        let buffer = terminal.backend().buffer().clone();
-        let cells: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
-        cells.chunks(usize::from(width)).map(|row| row.concat().trim_end().to_owned()).collect()
-    }
-
-    #[test]
-    fn a_run_at_a_glance() {
-        let mut view = View::new(true);
-        view.take(feed());
-        view.say("rate of browse: 220/s from 13.0 s on".into());
-        let lines = drawn(&view, 110);
-        let expected = [
-            "shop[2J  running  12.0 s of 1m 00s, 48.0 s left",
-            "asked 200/s   planned 7,200   started 199/s   finished 198/s   in flight 7",
-            "response time p50 1.200 ms   p95 4.000 ms   p99 90.00 ms   send lag p99 41 µs",
-            "errors 0 of 0 (0 %)   now: timeout × 2",
-        ];
-        assert_eq!(lines[..4], expected);
-        assert!(lines[5].starts_with("started/s ") && lines[5].contains('█'), "{lines:?}");
-        assert_eq!(lines[8], "agents 2  a2 lost 25 % cpu, lag 41 µs   a1 here 25 % cpu, lag 41 µs");
-        assert_eq!(lines[10], "✗ browse.response_time.p99 < 250ms   ✓ error_rate < 250ms");
-        assert_eq!(
-            lines[11],
-            "s stop   p pause   + - rate of browse (200/s)   tab next scenario   q leave the view, the run goes on"
-        );
-        assert_eq!(lines[12], "rate of browse: 220/s from 13.0 s on");
-    }
-
-    #[test]
-    fn a_narrow_terminal_shows_the_beginnings_and_nothing_breaks() {
-        let mut view = View::new(false);
-        view.take(feed());
-        for width in [1, 9, 10, 40] {
-            assert_eq!(drawn(&view, width).len(), usize::from(HEIGHT));
-        }
-    }
-
-    #[test]
-    fn tab_goes_through_what_can_be_changed() {
-        let mut view = View::new(false);
-        assert_eq!(view.chosen(), None);
-        view.take(feed());
-        assert_eq!(view.chosen(), Some(("browse", Knob::Rate, 200.0)));
-        view.choose_next();
-        assert_eq!(view.chosen().unwrap().0, "users");
-        view.choose_next();
-        assert_eq!(view.chosen().unwrap().0, "browse");
-    }
-}
+mod tests;
