@@ -9,12 +9,15 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use stampede_common::arrivals::{Cursor, Timetable};
-use stampede_common::histogram::{HIGHEST, Histogram};
+use stampede_common::exponential::Exponential;
+use stampede_common::histogram::{BUCKETS, HIGHEST, Histogram, lowest_of};
 use stampede_common::lane::LaneSet;
+use stampede_common::live::LiveTimes;
 use stampede_common::measured::Measured;
 use stampede_common::pacer::{Gate, Limits, Order, Pacer};
 use stampede_common::plan::{Overload, Plan};
 use stampede_common::random::Random;
+use stampede_common::report::Stretch;
 use stampede_common::schedule::{Schedule, Segment};
 use stampede_common::time::RunTime;
 
@@ -126,6 +129,23 @@ fn histogram(criterion: &mut Criterion) {
     });
 }
 
+/// What the controller makes of a series once a second: of response times as they mostly are, and of all there can be.
+fn shown(criterion: &mut Criterion) {
+    let every: Vec<u64> = (0..BUCKETS).map(lowest_of).filter(|value| *value <= HIGHEST).collect();
+    for (name, times) in
+        [("100,000 latencies", recorded(&latencies(100_000, 6))), ("every value", recorded(&every))]
+    {
+        let mut group = criterion.benchmark_group(format!("of a series with {name}"));
+        group.bench_function("percentiles", |bencher| bencher.iter(|| LiveTimes::of(black_box(&times))));
+        group.bench_function("cells of the heat map", |bencher| {
+            bencher.iter(|| Stretch::cells(black_box(&times)))
+        });
+        group.bench_function("exponential buckets", |bencher| {
+            bencher.iter(|| Exponential::of(black_box(&times)))
+        });
+    }
+}
+
 /// One second of an agent: a series with four histograms of 1,000 latencies and one bucket of its timeline.
 fn measured(criterion: &mut Criterion) {
     let mut delta = Measured::sized(1, 1);
@@ -176,7 +196,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .without_plots();
-    targets = due, arrivals, pacer, histogram, measured
+    targets = due, arrivals, pacer, histogram, shown, measured
 }
 criterion_main!(benches);
 

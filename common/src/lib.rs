@@ -36,6 +36,7 @@ pub mod pacer;
 pub mod crowd;
 pub mod outcome;
 pub mod histogram;
+pub mod exponential;
 pub mod timeline;
 pub mod change;
 pub mod counts;
