@@ -3,11 +3,13 @@
 //! As JSON it is a documented contract like the report: keys are added, never renamed. Times are microseconds unless the
 //! key says otherwise, sizes bytes, shares fractions from 0 to 1; `null` means that there was no sample.
 
+use crate::exponential::Exponential;
 pub use crate::pulse::{Pulse, PulseAgent};
 use crate::report::{HeatRow, SampleRow, SeriesKind, TimelineRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -109,6 +111,9 @@ pub struct LiveSeries {
     pub response_time: LiveTimes,
     /// Response times by the cells of the heat map, all of them, from the fastest on.
     pub cells: Vec<u64>,
+    /// Response times in exponential buckets, for monitoring: viewers are not sent them, and copies share them.
+    #[serde(skip)]
+    pub exponential: Arc<Exponential>,
     /// Bytes received, heads included.
     pub bytes_in: u64,
 }

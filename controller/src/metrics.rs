@@ -4,6 +4,7 @@
 //! seconds, as Prometheus wants them. [`exposition`] is the text form of OpenMetrics 1.0, where a bucket `le` of a
 //! histogram holds what lay below that time.
 
+use common::exponential::Exponential;
 use common::human::printable;
 use common::live::{Live, LiveAgent, LiveScenario, LiveSeries};
 use common::report::{SeriesKind, Stretch};
@@ -52,17 +53,19 @@ pub(crate) enum Points {
 /// Names and values, in order.
 pub(crate) type Labels = Vec<(&'static str, String)>;
 
-/// Times in cells.
+/// Times, in buckets of two kinds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Times {
     /// All of them together, in seconds.
     pub(crate) sum_s: f64,
     /// How many lie in each cell; the cells end at [`bounds_s`], the last one has no end.
     pub(crate) cells: Vec<u64>,
+    /// The same ones in exponential buckets.
+    pub(crate) exponential: Arc<Exponential>,
 }
 
 /// Where the cells of times end, in seconds.
-pub(crate) fn bounds_s() -> Vec<f64> {
+fn bounds_s() -> Vec<f64> {
     Stretch::heat_edges_us().iter().skip(1).map(|us| *us as f64 / 1e6).collect()
 }
 
@@ -198,7 +201,8 @@ fn labels(live: &Live, more: Vec<(&'static str, &str)>) -> Labels {
 impl Times {
     fn of(row: &LiveSeries) -> Self {
         let times = row.response_time;
-        Self { sum_s: times.mean * times.count as f64 / 1e6, cells: row.cells.clone() }
+        let sum_s = times.mean * times.count as f64 / 1e6;
+        Self { sum_s, cells: row.cells.clone(), exponential: Arc::clone(&row.exponential) }
     }
 }
 
@@ -258,6 +262,7 @@ mod tests {
             outcomes: BTreeMap::from([("ok".into(), 4), ("unexpected_status".into(), 1)]),
             response_time: LiveTimes { count: 5, mean: 2_000.0, ..LiveTimes::default() },
             cells: (0..32).map(|cell| u64::from([3, 7, 31].contains(&cell)) * (cell % 4 + 1)).collect(),
+            exponential: Arc::default(),
             bytes_in: 77,
         };
         Live {

@@ -3,6 +3,7 @@
 use super::Books;
 use super::recent::widest;
 use common::arrivals::Timetable;
+use common::exponential::Exponential;
 use common::live::{Knob, LiveAgent, LiveScenario, LiveSeries, LiveTimes};
 use common::measured::{Series, Tally};
 use common::outcome::Outcome;
@@ -90,6 +91,7 @@ impl Books {
 
     fn live_series_of(&self, number: usize, place: Place, series: &Series) -> LiveSeries {
         let named = |outcome: Outcome| (outcome.name().to_owned(), series.outcomes[outcome.index()]);
+        let times = self.news.response_of(number);
         LiveSeries {
             scenario: self.plan.scenarios[place.scenario].name.clone(),
             step: place.name(&self.plan).to_owned(),
@@ -99,8 +101,9 @@ impl Books {
             rate: self.news.rate_of(number),
             status: series.status.clone(),
             outcomes: Outcome::ALL.into_iter().map(named).filter(|(_, n)| *n > 0).collect(),
-            response_time: self.news.response_of(number).map(LiveTimes::of).unwrap_or_default(),
-            cells: self.news.response_of(number).map(Stretch::cells).unwrap_or_default(),
+            response_time: times.map(LiveTimes::of).unwrap_or_default(),
+            cells: times.map(Stretch::cells).unwrap_or_default(),
+            exponential: times.map(Exponential::of).unwrap_or_default().into(),
             bytes_in: series.bytes_in,
         }
     }

@@ -1,19 +1,21 @@
 //! What is pushed: the same quantities as [`crate::metrics`] has, as OTLP says them.
 
-use crate::metrics::{Family, Labels, Points, Times, bounds_s, families};
+use crate::metrics::{Family, Labels, Points, Times, families};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use common::histogram::Histogram as Measured;
+use common::exponential::{Exponential, SCALE};
+use common::histogram::Histogram;
 use common::live::{Live, LiveTimes};
 use common::report::{Report, Stretch, Summary};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
-    ScopeMetrics, Sum,
+    AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Metric,
+    NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
@@ -76,6 +78,7 @@ pub(super) fn settled(live: &Live, report: &Report) -> Live {
             own.outcomes.iter().chain(&own.generator_faults).map(|(k, n)| (k.clone(), *n)).collect();
         if let Some(times) = measured(&own.response_time) {
             (row.response_time, row.cells) = (LiveTimes::of(&times), Stretch::cells(&times));
+            row.exponential = Exponential::of(&times).into();
         }
     }
     for agent in &mut live.agents {
@@ -86,8 +89,8 @@ pub(super) fn settled(live: &Live, report: &Report) -> Live {
 }
 
 /// The histogram behind a summary; `None` when it is none.
-fn measured(summary: &Summary) -> Option<Measured> {
-    let mut histogram = Measured::new();
+fn measured(summary: &Summary) -> Option<Histogram> {
+    let mut histogram = Histogram::new();
     if !summary.hdr.is_empty() {
         let bytes = STANDARD.decode(&summary.hdr).ok()?;
         histogram.add_v2(&bytes, summary.count, summary.overflow).ok()?;
@@ -131,26 +134,29 @@ fn data(family: Family, moment: Moment) -> Data {
         }
         Points::Histogram(rows) => {
             let data_points =
-                rows.into_iter().map(|(labels, times)| histogram(labels, times, moment)).collect();
-            Data::Histogram(Histogram { data_points, aggregation_temporality: temporality })
+                rows.into_iter().map(|(labels, times)| histogram(labels, &times, moment)).collect();
+            Data::ExponentialHistogram(ExponentialHistogram {
+                data_points,
+                aggregation_temporality: temporality,
+            })
         }
     }
 }
 
-fn histogram(labels: Labels, times: Times, moment: Moment) -> HistogramDataPoint {
-    let explicit_bounds = bounds_s();
-    let mut bucket_counts = times.cells;
-    // A series without an answer has no cells yet.
-    bucket_counts.resize(explicit_bounds.len() + 1, 0);
-    HistogramDataPoint {
+fn histogram(labels: Labels, times: &Times, moment: Moment) -> ExponentialHistogramDataPoint {
+    let own = &times.exponential;
+    // Here a bucket has the number of where it begins.
+    let positive = Buckets { offset: own.first() - 1, bucket_counts: own.counts().to_vec() };
+    ExponentialHistogramDataPoint {
         attributes: attributes(labels),
         start_time_unix_nano: moment.since,
         time_unix_nano: moment.now,
-        count: bucket_counts.iter().sum(),
+        count: own.count(),
         sum: Some(times.sum_s),
-        bucket_counts,
-        explicit_bounds,
-        ..HistogramDataPoint::default()
+        scale: SCALE,
+        zero_count: own.zeros(),
+        positive: Some(positive),
+        ..ExponentialHistogramDataPoint::default()
     }
 }
 

@@ -86,6 +86,50 @@ async fn what_a_collector_refuses_is_an_error() {
 }
 
 #[test]
+fn a_bucket_has_the_number_of_where_it_begins() {
+    use common::exponential::Exponential;
+    use common::histogram::Histogram;
+    use common::live::{LiveSeries, LiveTimes};
+    use opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint;
+    use opentelemetry_proto::tonic::metrics::v1::exponential_histogram_data_point::Buckets;
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+    let mut times = Histogram::new();
+    // In seconds: 0, twice in (2^-10, 2^(-79/8)], and in the bucket after the next one.
+    [0, 1_000, 1_000, 1_200].into_iter().for_each(|us| times.record(us));
+    let row = LiveSeries {
+        scenario: "s".into(),
+        step: "get".into(),
+        kind: common::report::SeriesKind::Requests,
+        requests: 4,
+        errors: 0,
+        rate: 0.0,
+        status: Default::default(),
+        outcomes: Default::default(),
+        response_time: LiveTimes::of(&times),
+        cells: vec![],
+        exponential: Exponential::of(&times).into(),
+        bytes_in: 0,
+    };
+    let live = Live { series: vec![row], ..Live::default() };
+    let (request, _) = message::request(&live, Moment { since: 1, now: 2 });
+    let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+    let own = metrics.iter().find(|own| own.name == "stampede_response_time_seconds").unwrap();
+    let Some(Data::ExponentialHistogram(own)) = &own.data else { panic!("{own:?}") };
+    let expected = ExponentialHistogramDataPoint {
+        attributes: own.data_points[0].attributes.clone(),
+        start_time_unix_nano: 1,
+        time_unix_nano: 2,
+        count: 4,
+        sum: Some(0.0032),
+        scale: 3,
+        zero_count: 1,
+        positive: Some(Buckets { offset: -80, bucket_counts: vec![2, 0, 1] }),
+        ..ExponentialHistogramDataPoint::default()
+    };
+    assert_eq!(own.data_points, [expected]);
+}
+
+#[test]
 fn values_of_a_push_are_bounded() {
     let agent = |n: usize| common::live::LiveAgent { name: format!("a{n}"), ..Default::default() };
     let live = Live { agents: (0..6_000).map(agent).collect(), ..Live::default() };

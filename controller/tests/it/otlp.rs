@@ -5,6 +5,7 @@ use crate::targets::demo;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use prost::Message;
@@ -70,11 +71,11 @@ fn sums(push: &ExportMetricsServiceRequest) -> BTreeMap<String, u64> {
                     sums.insert(key(&metric.name, &point.attributes), n as u64);
                 }
             }
-            Data::Histogram(histogram) => {
+            Data::ExponentialHistogram(histogram) => {
                 assert_eq!((metric.unit.as_str(), histogram.aggregation_temporality), ("s", 2));
                 for point in &histogram.data_points {
-                    assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
-                    assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
+                    let counts = &point.positive.as_ref().unwrap().bucket_counts;
+                    assert_eq!(point.zero_count + counts.iter().sum::<u64>(), point.count);
                     sums.insert(key(&metric.name, &point.attributes), point.count);
                 }
             }
@@ -82,6 +83,32 @@ fn sums(push: &ExportMetricsServiceRequest) -> BTreeMap<String, u64> {
         }
     }
     sums
+}
+
+/// The bucket in which the median lies, as (begin, end) in seconds.
+fn median(point: &ExponentialHistogramDataPoint) -> (f64, f64) {
+    let (own, base) = (point.positive.as_ref().unwrap(), 2_f64.powf(2_f64.powi(-point.scale)));
+    let (rank, mut seen) = (point.count.div_ceil(2), point.zero_count);
+    let number = own
+        .bucket_counts
+        .iter()
+        .position(|n| {
+            seen += n;
+            seen >= rank
+        })
+        .unwrap();
+    let begin = base.powi(own.offset + number as i32);
+    (begin, begin * base)
+}
+
+/// The histogram of a push.
+fn histogram(push: &ExportMetricsServiceRequest) -> &ExponentialHistogramDataPoint {
+    let data = push.resource_metrics[0].scope_metrics[0].metrics.iter().filter_map(|own| own.data.as_ref());
+    let mut points = data.filter_map(|data| match data {
+        Data::ExponentialHistogram(own) => own.data_points.first(),
+        _ => None,
+    });
+    points.next().unwrap()
 }
 
 #[test]
@@ -118,6 +145,11 @@ fn the_last_push_of_a_run_says_what_its_report_says() {
     let agents = run.report.agents.iter();
     expected.extend(agents.map(|own| (format!("stampede_agent_started {}", own.name), own.started)));
     assert_eq!(sums, expected);
+    let (times, us) = (&series.response_time, 1e-6);
+    let ((begin, end), point) = (median(histogram(last)), histogram(last));
+    assert_eq!(point.scale, 3);
+    assert!(begin < times.p50 as f64 * us && times.p50 as f64 * us <= end, "{begin} {} {end}", times.p50);
+    assert!((point.sum.unwrap() / (times.mean * times.count as f64 * us) - 1.0).abs() < 1e-9);
 }
 
 #[test]
