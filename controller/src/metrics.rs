@@ -1,35 +1,20 @@
 //! How runs stand, in the quantities that monitoring knows: names, units and labels are the same however they leave.
 //!
 //! Everything is made from what the viewers see ([`Live`]) at that moment. Counters begin with the run; times are in
-//! seconds, as Prometheus wants them. [`exposition`] is the text form of OpenMetrics 1.0, where a bucket `le` of a
-//! histogram holds what lay below that time.
+//! seconds, as Prometheus wants them. [`exposition()`] is what Prometheus scrapes, in the [`Form`] that it wants.
 
 use common::exponential::Exponential;
 use common::human::printable;
 use common::live::{Live, LiveAgent, LiveScenario, LiveSeries};
 use common::report::{SeriesKind, Stretch};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
 use std::borrow::Borrow;
-use std::fmt;
 use std::sync::Arc;
 
-/// The media type of [`exposition`].
-pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+mod exposition;
+mod form;
 
-/// All of it, for the runs that are on and the last one that was.
-#[must_use]
-pub fn exposition(runs: &[Arc<Live>]) -> String {
-    let mut registry = Registry::default();
-    registry.register_collector(Box::new(Runs(runs.to_vec())));
-    let mut text = String::new();
-    // A string takes everything.
-    encode(&mut text, &registry).unwrap_or_default();
-    text
-}
+pub use exposition::exposition;
+pub use form::Form;
 
 /// A quantity, of all runs.
 #[derive(Clone, Debug)]
@@ -58,15 +43,10 @@ pub(crate) type Labels = Vec<(&'static str, String)>;
 pub(crate) struct Times {
     /// All of them together, in seconds.
     pub(crate) sum_s: f64,
-    /// How many lie in each cell; the cells end at [`bounds_s`], the last one has no end.
+    /// How many lie in each cell of the heat map.
     pub(crate) cells: Vec<u64>,
     /// The same ones in exponential buckets.
     pub(crate) exponential: Arc<Exponential>,
-}
-
-/// Where the cells of times end, in seconds.
-fn bounds_s() -> Vec<f64> {
-    Stretch::heat_edges_us().iter().skip(1).map(|us| *us as f64 / 1e6).collect()
 }
 
 /// All quantities of these runs.
@@ -201,103 +181,10 @@ fn labels(live: &Live, more: Vec<(&'static str, &str)>) -> Labels {
 impl Times {
     fn of(row: &LiveSeries) -> Self {
         let times = row.response_time;
+        let mut cells = row.cells.clone();
+        // A series without an answer has no cells yet.
+        cells.resize(Stretch::heat_edges_us().len(), 0);
         let sum_s = times.mean * times.count as f64 / 1e6;
-        Self { sum_s, cells: row.cells.clone(), exponential: Arc::clone(&row.exponential) }
-    }
-}
-
-#[derive(Debug)]
-struct Runs(Vec<Arc<Live>>);
-
-impl Collector for Runs {
-    fn encode(&self, mut out: DescriptorEncoder<'_>) -> fmt::Result {
-        families(&self.0).into_iter().try_for_each(|family| encode_family(&mut out, family))
-    }
-}
-
-fn encode_family(out: &mut DescriptorEncoder<'_>, family: Family) -> fmt::Result {
-    let kind = match &family.points {
-        Points::Counter(_) => MetricType::Counter,
-        Points::Gauge(_) => MetricType::Gauge,
-        Points::Histogram(_) => MetricType::Histogram,
-    };
-    let out = out.encode_descriptor(family.name, family.help, None, kind)?;
-    match family.points {
-        Points::Counter(rows) => {
-            encode_rows(out, rows, |mut own, n| own.encode_counter::<NoLabelSet, _, u64>(&n, None))
-        }
-        Points::Gauge(rows) => encode_rows(out, rows, |mut own, value| own.encode_gauge(&value)),
-        Points::Histogram(rows) => encode_rows(out, rows, |mut own, times| {
-            let bounds = bounds_s().into_iter().chain([f64::INFINITY]);
-            let buckets: Vec<(f64, u64)> = bounds.zip(times.cells).collect();
-            let count = buckets.iter().map(|(_, n)| n).sum();
-            own.encode_histogram::<NoLabelSet>(times.sum_s, count, &buckets, None)
-        }),
-    }
-}
-
-fn encode_rows<T>(
-    mut out: MetricEncoder<'_>,
-    rows: Vec<(Labels, T)>,
-    encode: impl Fn(MetricEncoder<'_>, T) -> fmt::Result,
-) -> fmt::Result {
-    rows.into_iter().try_for_each(|(labels, value)| encode(out.encode_family(&labels)?, value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use common::live::{LiveAgent, LiveRun, LiveScenario, LiveTimes};
-    use std::collections::BTreeMap;
-
-    fn live() -> Live {
-        let row = LiveSeries {
-            scenario: "browse".into(),
-            step: "GET \"/\"\n\\".into(),
-            kind: SeriesKind::Requests,
-            requests: 5,
-            errors: 1,
-            rate: 1.0,
-            status: BTreeMap::from([(200, 4), (500, 1)]),
-            outcomes: BTreeMap::from([("ok".into(), 4), ("unexpected_status".into(), 1)]),
-            response_time: LiveTimes { count: 5, mean: 2_000.0, ..LiveTimes::default() },
-            cells: (0..32).map(|cell| u64::from([3, 7, 31].contains(&cell)) * (cell % 4 + 1)).collect(),
-            exponential: Arc::default(),
-            bytes_in: 77,
-        };
-        Live {
-            run: LiveRun { id: "r1".into(), name: "shop".into(), run_time_s: 2.5, ..LiveRun::default() },
-            scenarios: vec![LiveScenario {
-                name: "browse".into(),
-                planned: 6,
-                asked_rate: Some(2.0),
-                ..LiveScenario::default()
-            }],
-            series: vec![row],
-            agents: vec![LiveAgent { name: "a1".into(), state: "here".into(), ..LiveAgent::default() }],
-            ..Live::default()
-        }
-    }
-
-    #[test]
-    fn counters_gauges_and_histograms_stand_as_prometheus_reads_them() {
-        let text = exposition(&[Arc::new(live())]);
-        for line in [
-            "stampede_arrivals_planned_total{run=\"r1\",plan=\"shop\",scenario=\"browse\"} 6",
-            "stampede_asked_rate{run=\"r1\",plan=\"shop\",scenario=\"browse\"} 2.0",
-            "stampede_responses_total{run=\"r1\",plan=\"shop\",scenario=\"browse\",step=\"GET \\\"/\\\"\\\\\",code=\"500\"} 1",
-            "stampede_response_time_seconds_sum{run=\"r1\",plan=\"shop\",scenario=\"browse\",step=\"GET \\\"/\\\"\\\\\"} 0.01",
-            "stampede_response_time_seconds_bucket{le=\"0.0025\",run=\"r1\",plan=\"shop\",scenario=\"browse\",step=\"GET \\\"/\\\"\\\\\"} 8",
-            "stampede_response_time_seconds_bucket{le=\"+Inf\",run=\"r1\",plan=\"shop\",scenario=\"browse\",step=\"GET \\\"/\\\"\\\\\"} 12",
-            "stampede_agent_here{run=\"r1\",plan=\"shop\",agent=\"a1\"} 1.0",
-        ] {
-            assert!(text.lines().any(|own| own == line), "{line}\n{text}");
-        }
-        assert!(text.ends_with("# EOF\n"));
-    }
-
-    #[test]
-    fn no_run_is_an_empty_exposition() {
-        assert!(exposition(&[]).ends_with("# EOF\n"));
+        Self { sum_s, cells, exponential: Arc::clone(&row.exponential) }
     }
 }

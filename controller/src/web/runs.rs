@@ -8,14 +8,14 @@ use crate::desk::{Entry, Order, WITHDRAWN};
 use crate::exit::Exit;
 use crate::feed::Over;
 use crate::journal::Saved;
-use crate::metrics::{MEDIA_TYPE, exposition};
+use crate::metrics::{Form, exposition};
 use crate::pages::Compared;
 use crate::runs as kept;
 use crate::store::Archive;
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use common::compare::Comparison;
 use common::report::Report;
@@ -51,12 +51,14 @@ pub(super) async fn status(State(site): State<Site>) -> Json<Status> {
 }
 
 /// `GET /metrics`, for Prometheus: the runs that are on, and the last one that is over.
-pub(super) async fn metrics(State(site): State<Site>) -> Response {
+pub(super) async fn metrics(State(site): State<Site>, headers: HeaderMap) -> Response {
+    let accept = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let form = Form::wanted(accept);
     let runs = site.desk.runs();
     let on = runs.iter().filter(|entry| is_on(entry));
     let over = runs.iter().rfind(|entry| entry.is_over());
     let lives: Vec<_> = on.chain(over).map(|entry| entry.board.live()).collect();
-    ([(header::CONTENT_TYPE, MEDIA_TYPE)], exposition(&lives)).into_response()
+    ([(header::CONTENT_TYPE, form.media_type())], exposition(&lives, form)).into_response()
 }
 
 fn is_on(entry: &Entry) -> bool {

@@ -16,8 +16,8 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    /// Scrapes `target` (`HOST:PORT`) five times a second.
-    fn scraping(target: &str) -> Self {
+    /// Scrapes `target` (`HOST:PORT`) five times a second; started with these flags besides.
+    fn scraping(target: &str, flags: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let config = data.path().join("prometheus.yml");
         let text = format!(
@@ -31,6 +31,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", data.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -56,6 +57,18 @@ impl Prometheus {
         Some(text)
     }
 
+    /// Waits until a query gives this value.
+    fn has(&self, query: &str, expected: Option<f64>) {
+        self.until(&format!("{query} is {expected:?}"), |own| own.value(query) == expected);
+    }
+
+    /// Waits until a query gives these microseconds in seconds, or `factor` times more or less.
+    fn has_about(&self, query: &str, us: &Value, factor: f64) {
+        let expected = us.as_f64().unwrap() / 1e6;
+        let is_about = |value: f64| value <= expected * factor && value >= expected / factor;
+        self.until(&format!("{query} is about {expected}"), |own| own.value(query).is_some_and(is_about));
+    }
+
     fn until(&self, what: &str, come: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !come(self) {
@@ -74,7 +87,9 @@ impl Drop for Prometheus {
 #[test]
 fn what_prometheus_scraped_is_what_the_report_says() {
     let stand = Stand::open();
-    let prometheus = Prometheus::scraping(stand.page.strip_prefix("http://").unwrap());
+    let target = stand.page.strip_prefix("http://").unwrap();
+    let classic = Prometheus::scraping(target, &[]);
+    let native = Prometheus::scraping(target, &["--enable-feature=native-histograms"]);
     let plan = stand.data.path().join("plan.toml");
     let text = format!(
         "name = \"scraped\"\n[target]\nbase_url = \"{}\"\n[[scenario]]\nname = \"s\"\nload.rate = [{{ at = \"100/s\", for = \"4s\" \
@@ -102,14 +117,24 @@ fn what_prometheus_scraped_is_what_the_report_says() {
         ("sum(stampede_requests_total)".to_owned(), series["requests"].as_f64()),
         ("sum(stampede_responses_total{code=\"200\"})".to_owned(), series["status"]["200"].as_f64()),
         ("sum(stampede_received_bytes_total)".to_owned(), series["bytes_in"].as_f64()),
-        (
-            format!("sum(stampede_response_time_seconds_count{{run=\"{run}\"}})"),
-            series["response_time"]["count"].as_f64(),
-        ),
     ];
     for (query, expected) in checks {
-        prometheus.until(&format!("{query} is {expected:?}"), |own| own.value(&query) == expected);
+        classic.has(&query, expected);
+        native.has(&query, expected);
     }
+    let times = &series["response_time"];
+    let of_run = format!("stampede_response_time_seconds{{run=\"{run}\"}}");
+    let of_cells = format!("stampede_response_time_seconds_bucket{{run=\"{run}\"}}");
+    // The text form: a cell of the heat map is 1.6 times as wide as the one before.
+    classic.has(&of_cells.replace("_bucket", "_count"), times["count"].as_f64());
+    classic.has_about(&format!("histogram_quantile(0.5, {of_cells})"), &times["p50"], 1.6);
+    // Messages: a bucket is 9 % wider than the one before.
+    native.has(&format!("histogram_count({of_run})"), times["count"].as_f64());
+    for (q, name) in [("0.5", "p50"), ("0.9", "p90"), ("0.99", "p99")] {
+        let query = format!("histogram_quantile({q}, {of_run})");
+        native.has_about(&query, &times[name], 2_f64.powf(1.0 / 8.0));
+    }
+    assert_eq!(native.value(&of_cells), None, "a histogram is kept once");
     stand.close();
 }
 
