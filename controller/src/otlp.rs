@@ -12,7 +12,7 @@ use reqwest::header::CONTENT_TYPE;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use url::Url;
 
@@ -53,26 +53,38 @@ impl std::fmt::Display for Collector {
     }
 }
 
-/// The pushes of one run.
+/// The pushes of a controller, run after run. Those of one run go on beside the next one; dropped, all of them end.
 #[derive(Debug)]
-pub struct Pushes(JoinHandle<()>);
-
-/// Begins to push what is on `board`; `tell` hears once when a push fails.
-///
-/// # Errors
-/// When there can be no client: what is wrong.
-pub fn start(to: &Collector, board: Arc<Board>, tell: fn(&str)) -> Result<Pushes, String> {
-    let client = client()?;
-    let pusher = Pusher { client, to: to.clone(), board, since: now(), tell, told: false };
-    Ok(Pushes(tokio::spawn(pusher.run())))
+pub struct Pushes {
+    /// Who is pushed to; `None`: nobody.
+    to: Option<(Client, Collector)>,
+    tell: fn(&str),
+    runs: JoinSet<()>,
 }
 
 impl Pushes {
-    /// Waits for the last push of a run that is over, but not long.
+    /// Pushes to a collector, if there is one; of each run `tell` hears once when a push fails.
+    ///
+    /// # Errors
+    /// When there can be no client: what is wrong.
+    pub fn to(collector: Option<&Collector>, tell: fn(&str)) -> Result<Self, String> {
+        let to = collector.map(|to| Ok::<_, String>((client()?, to.clone()))).transpose()?;
+        Ok(Self { to, tell, runs: JoinSet::new() })
+    }
+
+    /// Begins to push what is on the board of a run.
+    pub fn begin(&mut self, board: Arc<Board>) {
+        // Each ends soon after its run.
+        while self.runs.try_join_next().is_some() {}
+        let Some((client, to)) = self.to.clone() else { return };
+        self.runs.spawn(Pusher { client, to, board, since: now(), tell: self.tell, told: false }.run());
+    }
+
+    /// Waits for the last pushes of runs that are over, but not long.
     pub async fn end(mut self) {
-        if timeout(END_WITHIN, &mut self.0).await.is_err() {
-            self.0.abort();
-        }
+        let ended = async { while self.runs.join_next().await.is_some() {} };
+        // What is under way then is given up.
+        timeout(END_WITHIN, ended).await.unwrap_or_default();
     }
 }
 

@@ -7,7 +7,7 @@ use crate::files::Files;
 use crate::host::Host;
 use crate::journal::{Journal, Nowhere, boot_id};
 use crate::live::say;
-use crate::otlp::Collector;
+use crate::otlp::{Collector, Pushes};
 use crate::read::{new_id, now};
 use crate::runs::Keep;
 use crate::store::Store;
@@ -86,6 +86,7 @@ impl Start {
         if crew.expect == 0 {
             return Err(Failure::usage("a run needs at least one agent: --agents 1"));
         }
+        let mut pushes = Pushes::to(self.otlp.as_ref(), say).map_err(Failure::internal)?;
         let listener = bind(self.listen, "agents", "--listen").await?;
         let mut host = Host::new(listener, self.token.as_deref().map(Arc::from))?;
         let desk = Arc::new(Desk::new(self.data_dir.clone(), false));
@@ -96,6 +97,7 @@ impl Start {
         if crew.local < crew.expect {
             say(&format!("agents join with: agent join {}", host.address));
         }
+        pushes.begin(Arc::clone(&entry.board));
         let carried = self.carry((kept, crew), (&mut host, &entry), interrupts, self.out.as_deref()).await;
         operators.iter().for_each(JoinHandle::abort);
         if let Some(server) = server {
@@ -103,6 +105,7 @@ impl Start {
         }
         host.close().await;
         self.tidy(&desk, Some(&entry.id)).await;
+        pushes.end().await;
         carried
     }
 

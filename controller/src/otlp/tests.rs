@@ -59,6 +59,33 @@ async fn a_collector_that_is_away_is_told_once_and_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn the_last_pushes_of_all_runs_are_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to: Collector = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let mut pushes = Pushes::to(Some(&to), |_| ()).unwrap();
+    let boards = [board(), board()];
+    for board in &boards {
+        pushes.begin(Arc::clone(board));
+        board.end(over());
+    }
+    let serve = async {
+        let mut streams = vec![];
+        for _ in boards {
+            streams.push(listener.accept().await.unwrap().0);
+        }
+        // The first one has waited for the other.
+        for stream in &mut streams {
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        }
+        streams.len()
+    };
+    let ((), taken) = tokio::join!(pushes.end(), serve);
+    assert_eq!(taken, 2);
+    Pushes::to(None, |_| ()).unwrap().end().await;
+}
+
+#[tokio::test]
 async fn what_a_collector_refuses_is_an_error() {
     use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsPartialSuccess;
     let refusal = ExportMetricsPartialSuccess { rejected_data_points: 3, error_message: "too\nold".into() };

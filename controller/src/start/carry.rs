@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::journal::{Journal, Record, Saved};
 use crate::live::say;
 use crate::local::is_local;
-use crate::{clock, otlp, output, text};
+use crate::{clock, output, text};
 use common::plan::Plan;
 use common::report::Report;
 use common::run::Ending;
@@ -70,23 +70,6 @@ impl Start {
 
     /// Carries a run to its end, keeps and prints its report, and tells its viewers how it ended.
     pub(super) async fn carry(
-        &self,
-        run: (Kept, Crew),
-        (host, entry): (&mut Host, &Entry),
-        interrupts: mpsc::Receiver<()>,
-        out: Option<&Path>,
-    ) -> Result<Exit, Failure> {
-        let pushes = self.otlp.as_ref().map(|to| otlp::start(to, Arc::clone(&entry.board), say));
-        let pushes = pushes.transpose().map_err(Failure::internal);
-        let pushes = pushes.inspect_err(|failure| entry.end(over(failure)))?;
-        let exit = self.carry_watched(run, (host, entry), interrupts, out).await;
-        if let Some(pushes) = pushes {
-            pushes.end().await;
-        }
-        exit
-    }
-
-    async fn carry_watched(
         &self,
         (kept, crew): (Kept, Crew),
         (host, entry): (&mut Host, &Entry),

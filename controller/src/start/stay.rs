@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::journal::{Journal, Nowhere, TAPES};
 use crate::live::say;
 use crate::local::is_local;
+use crate::otlp::Pushes;
 use crate::store::Store;
 use common::plan::Plan;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ impl Start {
     /// Takes runs until it is interrupted: then the one that is on ends and reports, and those that wait are not run.
     /// `scratch` is for what is kept nowhere.
     pub async fn stay(&self, scratch: PathBuf, mut interrupts: mpsc::Receiver<()>) -> Result<Exit, Failure> {
+        let mut pushes = Pushes::to(self.otlp.as_ref(), say).map_err(Failure::internal)?;
         let listener = bind(self.listen, "agents", "--listen").await?;
         let mut host = Host::new(listener, self.token.as_deref().map(Arc::from))?;
         if let Some(folder) = &self.data_dir {
@@ -46,7 +48,7 @@ impl Start {
             };
             // Those of the last run knock again a moment after it: the next one is to have them from the start.
             host.lobby.gather(&fleet, BACK_WITHIN).await;
-            let interrupted = self.one(&mut host, (&desk, &entry), &mut interrupts).await;
+            let interrupted = self.one((&mut host, &mut pushes), (&desk, &entry), &mut interrupts).await;
             self.tidy(&desk, Some(&entry.id)).await;
             if interrupted {
                 break;
@@ -61,13 +63,14 @@ impl Start {
             server.stop().await;
         }
         host.close().await;
+        pushes.end().await;
         Ok(Exit::Ok)
     }
 
     /// Does one run; whether it was interrupted.
     async fn one(
         &self,
-        host: &mut Host,
+        (host, pushes): (&mut Host, &mut Pushes),
         (desk, entry): (&Desk, &Entry),
         interrupts: &mut mpsc::Receiver<()>,
     ) -> bool {
@@ -83,6 +86,8 @@ impl Start {
         };
         let crew = self.crew_of(entry, &kept.plan.plan, host.lobby.waiting().len());
         let out = self.out.as_ref().map(|folder| folder.join(&entry.id));
+        // The last push of a run is not waited for: the next run begins beside it.
+        pushes.begin(Arc::clone(&entry.board));
         // As many as the terminal's queue: a person does not press it oftener.
         let (interrupt, forwarded) = mpsc::channel(4);
         let carried = self.carry((kept, crew), (host, entry), forwarded, out.as_deref());

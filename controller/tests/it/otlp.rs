@@ -1,7 +1,10 @@
 //! A collector is pushed the same numbers as everybody else.
 
 use crate::cluster::{Cluster, beside, plan};
+use crate::http::post;
+use crate::programs::Program;
 use crate::targets::demo;
+use crate::web::page;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
@@ -9,8 +12,10 @@ use opentelemetry_proto::tonic::metrics::v1::ExponentialHistogramDataPoint;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use prost::Message;
+use rustix::process::Signal;
+use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 
@@ -163,4 +168,35 @@ fn a_run_goes_on_without_its_collector_and_says_so_once() {
     assert_eq!((run.controller.code, run.books().started), (Some(0), 60), "{}", run.controller.stderr);
     let told = run.controller.stderr.matches("nothing was pushed to http://127.0.0.1:9/v1/metrics").count();
     assert_eq!(told, 1, "{}", run.controller.stderr);
+}
+
+#[test]
+fn the_last_push_of_a_run_holds_up_the_end_of_the_controller_and_not_the_next_run() {
+    let _beside = beside();
+    // It takes everything and answers nothing.
+    let (demo, collector) = (demo(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = format!("http://{}", collector.local_addr().unwrap());
+    let fixed = ["start", "--listen", "127.0.0.1:0", "--web", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    let controller = Program::controller(&[&fixed[..], &["--otlp", &url]].concat());
+    let at = page(&controller);
+    let text = plan(&demo.url(), "", "load.rate = [{ at = \"10/s\", for = \"1s\" }]", "path = \"/\"");
+    let submit = || post(&at, "/api/runs", &json!({ "plan": text })).with(201)["id"].to_string();
+    let runs = [submit(), submit()].map(|id| id.trim_matches('"').to_owned());
+    let (mut push, _) = collector.accept().unwrap();
+    controller.hears(&format!("run {} (t) begins", runs[1]));
+    push.set_nonblocking(true).unwrap();
+    let mut taken = [0; 4096];
+    let given_up = loop {
+        match push.read(&mut taken) {
+            Ok(0) => break true,
+            Ok(_) => (),
+            Err(error) => break error.kind() != ErrorKind::WouldBlock,
+        }
+    };
+    assert!(!given_up, "the next run waited until the push was given up");
+    controller.hears(&format!("run {} is over", runs[1]));
+    controller.signal(Signal::INT);
+    let ended = controller.end();
+    let told = ended.stderr.matches("nothing was pushed to").count();
+    assert_eq!((ended.code, told), (Some(0), 2), "each run says so once: {}", ended.stderr);
 }

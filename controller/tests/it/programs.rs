@@ -173,9 +173,8 @@ fn build_agent() -> PathBuf {
     let output = cargo.stderr(Stdio::inherit()).output().unwrap();
     let messages = String::from_utf8(output.stdout).unwrap();
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let programs = artifacts.filter(|artifact| {
-        artifact["target"]["name"] == "agent" && artifact["profile"]["test"] == false
-    });
+    let programs = artifacts
+        .filter(|artifact| artifact["target"]["name"] == "agent" && artifact["profile"]["test"] == false);
     let mut paths = programs.filter_map(|agent| agent["executable"].as_str().map(PathBuf::from));
     paths.next().expect("cargo builds the agent")
 }
