@@ -11,12 +11,15 @@
 
 use std::fmt;
 
-/// Counts by bucket. Only the stretch between the smallest and the largest value seen takes memory.
+/// Counts by bucket. While it is written to, the stretch between the smallest and the largest value seen takes memory;
+/// once it is packed, the values that were seen.
 #[derive(Clone, Default)]
 pub struct Histogram {
-    /// `counts[i]` belongs to bucket `first + i`.
+    /// `counts[i]` belongs to bucket `first + i`. Empty when packed, so that writing finds no bucket and unpacks.
     counts: Vec<u64>,
     first: usize,
+    /// In V2 form; empty unless packed.
+    packed: Vec<u8>,
     count: u64,
     overflow: u64,
 }
@@ -50,7 +53,7 @@ impl Histogram {
     /// No values.
     #[must_use]
     pub const fn new() -> Self {
-        Self { counts: Vec::new(), first: 0, count: 0, overflow: 0 }
+        Self { counts: Vec::new(), first: 0, packed: Vec::new(), count: 0, overflow: 0 }
     }
 
     /// Counts one value.
@@ -104,7 +107,13 @@ impl Histogram {
     /// Adds another histogram. On an error nothing has changed.
     pub fn add(&mut self, other: &Self) -> Result<(), HistogramError> {
         let (count, overflow) = (plus(self.count, other.count)?, plus(self.overflow, other.overflow)?);
-        if let Some(last) = other.counts.len().checked_sub(1) {
+        if self.count == 0 {
+            self.first = other.first;
+            self.counts.clone_from(&other.counts);
+            self.packed.clone_from(&other.packed);
+        } else if !other.packed.is_empty() {
+            other.buckets().for_each(|(bucket, n)| self.put(bucket, n));
+        } else if let Some(last) = other.counts.len().checked_sub(1) {
             self.grow_to(other.first);
             self.grow_to(other.first + last);
             let own = &mut self.counts[other.first - self.first..];
@@ -167,12 +176,29 @@ impl Histogram {
     /// The histogram in V2 form, without its overflow count.
     #[must_use]
     pub fn to_v2(&self) -> Vec<u8> {
-        v2::encode(self.first, &self.counts)
+        if self.packed.is_empty() { v2::encode(self.first, &self.counts) } else { self.packed.clone() }
+    }
+
+    /// Takes as little memory as the values allow, until the next one is counted: about two bytes for every value
+    /// that occurs, instead of eight for every one that could.
+    pub fn pack(&mut self) {
+        if !self.counts.is_empty() {
+            self.packed = v2::encode(self.first, &self.counts);
+            self.packed.shrink_to_fit();
+            self.counts = Vec::new();
+        }
+    }
+
+    /// Whether nothing was counted since it was packed.
+    #[cfg(test)]
+    pub(crate) const fn is_packed(&self) -> bool {
+        self.counts.is_empty()
     }
 
     /// The buckets that hold something, in rising order, as (index, count).
     pub fn buckets(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        (self.first..).zip(self.counts.iter().copied()).filter(|(_, n)| *n > 0)
+        let dense = (self.first..).zip(self.counts.iter().copied()).filter(|(_, n)| *n > 0);
+        dense.chain(v2::counts(&self.packed))
     }
 
     /// The value at quantile `q` (0 to 1): the highest value of the bucket in which the rank `⌈q·count⌉` lies.
@@ -248,6 +274,7 @@ impl Histogram {
     fn grow_to(&mut self, bucket: usize) {
         if self.counts.is_empty() {
             self.first = bucket - bucket % GROWTH;
+            self.unpack();
         }
         if bucket < self.first {
             let first = bucket - bucket % GROWTH;
@@ -258,6 +285,17 @@ impl Histogram {
             let length = (bucket - self.first + 1).next_multiple_of(GROWTH).min(BUCKETS - self.first);
             self.counts.resize(length, 0);
         }
+    }
+
+    /// The inverse of [`Histogram::pack`].
+    fn unpack(&mut self) {
+        let packed = std::mem::take(&mut self.packed);
+        let mut seen = v2::counts(&packed).map(|(bucket, _)| bucket);
+        let Some(first) = seen.next() else { return };
+        let last = seen.last().unwrap_or(first);
+        self.first = first - first % GROWTH;
+        self.counts = vec![0; (last - self.first + 1).next_multiple_of(GROWTH).min(BUCKETS - self.first)];
+        v2::counts(&packed).for_each(|(bucket, n)| self.counts[bucket - self.first] = n);
     }
 }
 

@@ -84,11 +84,7 @@ impl Pulses {
     pub fn add(&mut self, beat: Beat) {
         let beat = beat.told();
         self.last = beat.row.clone();
-        let place = beat.row.t_s / self.width_s;
-        match self.rows.last_mut().filter(|last| last.row.t_s / self.width_s == place) {
-            Some(last) => last.merge(&beat),
-            None => self.rows.push(beat),
-        }
+        self.put(beat);
         if self.rows.len() > BUCKETS_MAX {
             self.coarsen();
         }
@@ -113,11 +109,19 @@ impl Pulses {
 
     fn coarsen(&mut self) {
         self.width_s *= 2;
-        for beat in std::mem::take(&mut self.rows) {
-            let place = beat.row.t_s / self.width_s;
-            match self.rows.last_mut().filter(|last| last.row.t_s / self.width_s == place) {
-                Some(last) => last.merge(&beat),
-                None => self.rows.push(beat),
+        std::mem::take(&mut self.rows).into_iter().for_each(|beat| self.put(beat));
+    }
+
+    /// Into the last row, or behind it; nothing comes into the others any more.
+    fn put(&mut self, beat: Beat) {
+        let place = beat.row.t_s / self.width_s;
+        match self.rows.last_mut() {
+            Some(last) if last.row.t_s / self.width_s == place => last.merge(&beat),
+            last => {
+                if let Some(told) = last {
+                    told.times.pack();
+                }
+                self.rows.push(beat);
             }
         }
     }

@@ -60,14 +60,41 @@ proptest! {
     }
 
     #[test]
+    fn packing_is_not_to_be_seen(values in any_values(), more in any_values()) {
+        let (plain, other) = (of(&values), of(&more));
+        let (mut packed, mut other_packed) = (plain.clone(), other.clone());
+        packed.pack();
+        other_packed.pack();
+        prop_assert!(packed.counts.is_empty() && packed.packed.len() <= packed.to_v2().len());
+        prop_assert_eq!(&packed, &plain);
+        prop_assert_eq!(packed.to_v2(), plain.to_v2());
+        prop_assert_eq!((packed.mode(), packed.quantile(0.5)), (plain.mode(), plain.quantile(0.5)));
+        let union = of(&[values, more.clone()].concat());
+        let (mut recorded, mut read) = (packed.clone(), packed.clone());
+        more.iter().for_each(|value| recorded.record(*value));
+        read.add_v2(&other.to_v2(), other.count(), other.overflow()).unwrap();
+        prop_assert_eq!(&recorded, &union);
+        prop_assert_eq!(&read, &union);
+        for (one, two) in [(&plain, &other_packed), (&packed, &other), (&packed, &other_packed)] {
+            let mut sum = one.clone();
+            sum.add(two).unwrap();
+            prop_assert_eq!(&sum, &union);
+        }
+    }
+
+    #[test]
     fn hostile_bytes_change_nothing_and_take_no_memory(
-        values in any_values(), at in any::<prop::sample::Index>(), byte in any::<u8>(), total in 0..400_u64
+        values in any_values(), at in any::<prop::sample::Index>(), byte in any::<u8>(), total in 0..400_u64,
+        is_packed in any::<bool>()
     ) {
         let mut bytes = of(&values).to_v2();
         let place = at.index(bytes.len());
         bytes[place] = byte;
         let before = of(&[1, 2, 3]);
         let mut sum = before.clone();
+        if is_packed {
+            sum.pack();
+        }
         let added = sum.add_v2(&bytes, total, 0);
         if added.is_err() {
             prop_assert_eq!(&sum, &before);

@@ -47,15 +47,9 @@ pub(super) fn walk(
     mut visit: impl FnMut(usize, u64) -> Result<(), HistogramError>,
 ) -> Result<(), HistogramError> {
     let (mut rest, mut bucket) = (payload, 0_u64);
-    while let [byte, behind @ ..] = rest {
-        let (count, passed) = if let Some((count, passed)) = SHORT.get(usize::from(*byte)) {
-            rest = behind;
-            (u64::from(*count), u64::from(*passed))
-        } else {
-            let (number, behind) = take(rest).ok_or(HistogramError::Length)?;
-            rest = behind;
-            if number < 0 { (0, number.unsigned_abs()) } else { (number.unsigned_abs(), 1) }
-        };
+    while !rest.is_empty() {
+        let (count, passed, behind) = step(rest).ok_or(HistogramError::Length)?;
+        rest = behind;
         // At most 2⁶³ beyond a bucket of the shape: no overflow.
         let next = bucket + passed;
         if next > BUCKETS as u64 {
@@ -65,6 +59,32 @@ pub(super) fn walk(
         bucket = next;
     }
     Ok(())
+}
+
+/// The buckets that hold something, of bytes that [`encode`] wrote; none of no bytes.
+pub(super) fn counts(bytes: &[u8]) -> impl Iterator<Item = (usize, u64)> + '_ {
+    let (mut rest, mut bucket) = (bytes.get(HEADER..).unwrap_or_default(), 0);
+    std::iter::from_fn(move || {
+        loop {
+            let (count, passed, behind) = step(rest)?;
+            let here = bucket;
+            (rest, bucket) = (behind, bucket + passed as usize);
+            if count > 0 {
+                return Some((here, count));
+            }
+        }
+    })
+}
+
+/// What the number at the front says: the count of this bucket, how many buckets are passed, and what stands behind.
+#[inline(always)]
+fn step(rest: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (byte, behind) = rest.split_first()?;
+    if let Some((count, passed)) = SHORT.get(usize::from(*byte)) {
+        return Some((u64::from(*count), u64::from(*passed), behind));
+    }
+    let (number, behind) = take(rest)?;
+    Some(if number < 0 { (0, number.unsigned_abs(), behind) } else { (number.unsigned_abs(), 1, behind) })
 }
 
 fn header(payload: u32) -> [u8; HEADER] {
