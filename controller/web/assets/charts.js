@@ -1,7 +1,7 @@
 // The one file that knows plotly: rows of a report or of a feed become charts on one time axis.
 //
 // A panel is drawn when there is something to draw in it. Zooming one zooms all; new rows keep the zoom.
-import { time, words } from './format.js';
+import { mark, time, words } from './format.js';
 
 /** Colours that colour-blind people tell apart (Okabe and Ito, 2008). */
 const PALETTE = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#8d8d8d', '#b8a800'];
@@ -151,8 +151,7 @@ const heatOf = (heat) => {
   }
   const seconds = [...columns.keys()].sort((one, other) => one - other);
   const cells = Array.from({ length: end - first }, (_, place) => first + place);
-  const edge = (us) => time(us).replace(/\.?0+ /, ' ');
-  const label = (cell) => (heat.edges_us[cell] === 0 ? `< ${edge(heat.edges_us[1])}` : `≥ ${edge(heat.edges_us[cell])}`);
+  const label = (cell) => (heat.edges_us[cell] === 0 ? `< ${mark(heat.edges_us[1])}` : `≥ ${mark(heat.edges_us[cell])}`);
   return [
     {
       type: 'heatmap',
@@ -223,7 +222,7 @@ const ticksOf = (panel) => {
   const decades = Math.log10(Math.max(...seen) / Math.min(...seen));
   const steps = decades > 2.5 ? [1] : decades > 0.7 ? [1, 2, 5] : [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8];
   const tickvals = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => steps.map((step) => step * 10 ** power));
-  return { tickmode: 'array', tickvals, ticktext: tickvals.map((ms) => time(ms * 1e3).replace(/\.?0+ /, ' ')) };
+  return { tickmode: 'array', tickvals, ticktext: tickvals.map((ms) => mark(ms * 1e3)) };
 };
 
 const line_of = (theme) => ({ gridcolor: theme.line, linecolor: theme.line, zerolinecolor: theme.line, tickcolor: theme.line });

@@ -10,6 +10,9 @@ export const time = (us) => {
   return us < 1e6 ? `${digits(us / 1e3)} ms` : `${digits(us / 1e6)} s`;
 };
 
+/** The same on an axis: without zeros at the end of a fraction. */
+export const mark = (us) => time(us).replace(/\.0+ |(\.\d*[1-9])0+ /, '$1 ');
+
 /** A length in seconds: 12.3 s, 9m 05s, 2h 03m 00s. */
 export const length = (seconds) => {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
