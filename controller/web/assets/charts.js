@@ -39,19 +39,20 @@ const panelsOf = (data) => {
   const scenarios = [...new Set(timeline.map((row) => row.scenario))];
   const rows = scenarios.map((name) => timeline.filter((row) => row.scenario === name));
   const colour = (place) => PALETTE[place % PALETTE.length];
-  const named = (text, place) => (scenarios.length > 1 ? `${scenarios[place]}: ${text}` : text);
-  const each = (made) => rows.flatMap((own, place) => made(own, place));
+  const many = scenarios.length > 1;
+  const named = (text, place) => (many ? `${scenarios[place]}: ${text}` : text);
+  const each = (made) => rows.flatMap((own, place) => made(own, place).map((trace) => (many ? grouped(trace, scenarios[place]) : trace)));
   const perSecond = (row, n) => n / row.width_s;
   const panels = [
     {
-      title: 'Rate per second',
+      title: many ? 'Rate per second: asked (dotted), started' : 'Rate per second',
       traces: each((own, place) => [
         line(named('asked', place), own, (row) => perSecond(row, row.planned), { color: colour(place), dash: 'dot' }),
         line(named('started', place), own, (row) => perSecond(row, row.started), { color: colour(place) }),
       ]),
     },
     {
-      title: 'Response time',
+      title: many ? 'Response time: p50 (dotted), p95 (dashed), p99' : 'Response time',
       log: true,
       traces: each((own, place) => [
         timed(named('p50', place), own, (row) => row.p50, { color: colour(place), dash: 'dot' }),
@@ -60,8 +61,8 @@ const panelsOf = (data) => {
       ]),
     },
     { title: 'Response time, requests by due time', heat: true, log: false, traces: heatOf(data.heat) },
-    { title: 'Errors per second', traces: errorsOf(rows, pulse, named, colour) },
-    { title: 'Users and requests in flight', traces: usersOf(rows, pulse, named, colour) },
+    { title: 'Errors per second', traces: errorsOf(each, pulse, named, colour) },
+    { title: 'Users and requests in flight', traces: usersOf(each, pulse, named, colour) },
     { title: 'Send lag p99, by agent', log: true, traces: lagOf(pulse, colour) },
     { title: 'CPU by agent, of its engine’s cores', percent: true, traces: cpuOf(pulse, colour) },
   ];
@@ -69,6 +70,18 @@ const panelsOf = (data) => {
   return panels
     .map((panel) => ({ ...panel, traces: panel.traces.filter(shows) }))
     .filter((panel) => panel.traces.length > 0);
+};
+
+/** One entry of the legend shows and hides all lines of a scenario; what a line is, is said where it is pointed at. */
+const grouped = (trace, scenario) => {
+  const isEntry = trace.name === `${scenario}: started`;
+  return {
+    ...trace,
+    name: isEntry ? scenario : trace.name,
+    legendgroup: scenario,
+    showlegend: isEntry,
+    hovertemplate: `${trace.hovertemplate}<extra>${trace.name}</extra>`,
+  };
 };
 
 const line = (name, rows, value, style) => ({
@@ -89,22 +102,22 @@ const timed = (name, rows, value, style) => ({
   hovertemplate: '%{text}',
 });
 
-const errorsOf = (rows, pulse, named, colour) => {
+const errorsOf = (each, pulse, named, colour) => {
   const causes = [...new Set(pulse.flatMap((row) => Object.keys(row.errors)))].sort();
   if (causes.length > 0) {
     return causes.map((cause, place) =>
       line(words(cause), pulse, (row) => (row.errors[cause] ?? 0) / row.width_s, { color: colour(place + 5) }),
     );
   }
-  return rows.flatMap((own, place) =>
+  return each((own, place) =>
     own.some((row) => row.errors > 0)
       ? [line(named('errors', place), own, (row) => row.errors / row.width_s, { color: colour(place + 5) })]
       : [],
   );
 };
 
-const usersOf = (rows, pulse, named, colour) => {
-  const users = rows.flatMap((own, place) =>
+const usersOf = (each, pulse, named, colour) => {
+  const users = each((own, place) =>
     own.some((row) => row.users_asked !== null && row.users_asked !== undefined)
       ? [
           line(named('users asked', place), own, (row) => row.users_asked, { color: colour(place), dash: 'dot' }),
