@@ -6,6 +6,7 @@ use crate::series::series_of;
 use crate::timeline::{BUCKETS_MAX, Timeline};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Response times by due time and size.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +30,26 @@ pub struct HeatRow {
     pub first: usize,
     /// Requests by cell, without the empty ones at both ends.
     pub counts: Vec<u64>,
+}
+
+impl Heat {
+    /// All scenarios as one without a name, in the order of time: rows are as wide as the widest.
+    #[must_use]
+    pub fn together(&self) -> Self {
+        let width_s = self.rows.iter().map(|row| row.width_s).max().unwrap_or(1).max(1);
+        let mut places: BTreeMap<u64, [u64; EDGES_US.len()]> = BTreeMap::new();
+        for row in &self.rows {
+            let cells = places.entry(row.t_s - row.t_s % width_s).or_default();
+            for (cell, n) in cells.iter_mut().skip(row.first).zip(&row.counts) {
+                *cell = cell.saturating_add(*n);
+            }
+        }
+        let row = |(t_s, cells): (u64, [u64; EDGES_US.len()])| {
+            let (first, counts) = trimmed(&cells)?;
+            Some(HeatRow { t_s, width_s, scenario: String::new(), first, counts })
+        };
+        Self { edges_us: self.edges_us.clone(), rows: places.into_iter().filter_map(row).collect() }
+    }
 }
 
 /// The whole map: no more rows per scenario than the timeline has.
@@ -58,7 +79,10 @@ pub(super) fn of_scenario(name: &str, times: &Timeline) -> Vec<HeatRow> {
 
 /// The counts of the cells from the first to the last that is not empty, and which one is the first.
 fn cells(times: &Histogram) -> Option<(usize, Vec<u64>)> {
-    let counts = all_cells(times);
+    trimmed(&all_cells(times))
+}
+
+fn trimmed(counts: &[u64]) -> Option<(usize, Vec<u64>)> {
     let first = counts.iter().position(|n| *n > 0)?;
     let end = counts.iter().rposition(|n| *n > 0)? + 1;
     Some((first, counts[first..end].to_vec()))
@@ -130,6 +154,29 @@ mod tests {
         assert_eq!(of(&[100, 159, 400]), Some((1, vec![2, 0, 0, 1])));
         // An hour, and what lies above it.
         assert_eq!(of(&[100_000_000, HIGHEST, HIGHEST + 1]), Some((31, vec![3])));
+    }
+
+    #[test]
+    fn scenarios_together_lose_no_request() {
+        let row = |scenario: &str, t_s, width_s, first, counts: &[u64]| HeatRow {
+            t_s,
+            width_s,
+            scenario: scenario.into(),
+            first,
+            counts: counts.to_vec(),
+        };
+        let rows = vec![
+            row("a", 0, 2, 3, &[1, 0, 2]),
+            row("a", 2, 2, 3, &[7]),
+            row("b", 1, 1, 1, &[5]),
+            row("b", 3, 1, 3, &[1, 4]),
+            row("c", 4, 2, 31, &[1]),
+        ];
+        let all = Heat { edges_us: EDGES_US.to_vec(), rows }.together();
+        let expected =
+            [row("", 0, 2, 1, &[5, 0, 1, 0, 2]), row("", 2, 2, 3, &[8, 4]), row("", 4, 2, 31, &[1])];
+        assert_eq!(all.rows, expected);
+        assert_eq!(Heat::default().together(), Heat::default());
     }
 
     #[test]

@@ -262,15 +262,18 @@ export const follow = (redraw) => {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 };
 
+/** What an element of the page holds as gzip in base64. */
+export const unpack = async (id) => {
+  const text = atob(document.getElementById(id).textContent.trim());
+  const bytes = new Uint8Array(text.length);
+  for (let place = 0; place < text.length; place += 1) bytes[place] = text.charCodeAt(place);
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+};
+
 /** plotly.js: unpacked from the file itself, or from the server. */
 const load = async () => {
-  const packed = document.getElementById('plotly');
-  let url = '/assets/plotly.js';
-  if (packed) {
-    const bytes = Uint8Array.from(atob(packed.textContent.trim()), (letter) => letter.charCodeAt(0));
-    const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-    url = URL.createObjectURL(new Blob([await new Response(plain).arrayBuffer()], { type: 'text/javascript' }));
-  }
+  const packed = document.getElementById('plotly') && (await unpack('plotly'));
+  const url = packed ? URL.createObjectURL(new Blob([packed], { type: 'text/javascript' })) : '/assets/plotly.js';
   await new Promise((done, failed) => {
     const script = Object.assign(document.createElement('script'), { src: url, onload: done, onerror: failed });
     document.head.append(script);

@@ -1,10 +1,10 @@
 // The charts of a report, as one file or as a page of the server.
-import { draw, follow, ready } from './charts.js';
+import { draw, follow, ready, unpack } from './charts.js';
 
 const element = document.getElementById('charts');
-const rows = JSON.parse(document.getElementById('rows').textContent);
-ready().then(
-  () => {
+Promise.all([unpack('rows'), ready()]).then(
+  ([packed]) => {
+    const rows = JSON.parse(new TextDecoder().decode(packed));
     const redraw = () => draw(element, rows);
     redraw();
     follow(redraw);
