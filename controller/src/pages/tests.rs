@@ -32,7 +32,7 @@ fn hostile() -> Report {
 #[test]
 fn a_report_is_one_file_that_asks_nobody_for_anything() {
     let page = pages().report_file(&sample(), "name = \"x\"", true).unwrap();
-    assert!(page.len() < 2_500_000, "{}", page.len());
+    assert!(page.len() < 700_000, "{}", page.len());
     // plotly.js is packed: what it holds is no text of the page.
     for foreign in ["http://", "https://", "src=\"", "href=\"", "import ", "url("] {
         assert!(!page.contains(foreign), "{foreign}");
