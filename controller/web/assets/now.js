@@ -1,5 +1,6 @@
 // The page on which runs are started and watched.
 import * as api from './api.js';
+import { ready } from './charts.js';
 import { byId, el } from './dom.js';
 import { follow } from './live.js';
 
@@ -82,5 +83,7 @@ byId('check').addEventListener('click', async () => {
 byId('file').addEventListener('change', async (event) => {
   byId('text').value = (await event.target.files[0]?.text()) ?? '';
 });
+// Whoever draws is told what went wrong; here it only begins to load while the run is looked for.
+ready().catch(() => {});
 look();
 setInterval(look, 5000);
