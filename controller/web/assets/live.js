@@ -14,7 +14,8 @@ export const follow = (id, whenOver) => {
     view.rows.add(feed);
     view.live = feed.live;
     view.dirty = true;
-    show(view);
+    // Several that waited for a slow browser are drawn once.
+    requestAnimationFrame(() => show(view));
   });
   source.addEventListener('over', (event) => {
     source.close();
