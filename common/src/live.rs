@@ -210,7 +210,8 @@ pub struct Feed {
     pub timeline: Vec<TimelineRow>,
     /// Rows by arrival of the news: each replaces the one with the same `t_s`.
     pub pulse: Vec<Pulse>,
-    /// Rows of the heat map that are new or have changed: each replaces the one with the same `t_s` and `scenario`.
+    /// Rows of the heat map of all scenarios together that are new or have changed: each replaces the one with the same
+    /// `t_s`.
     pub heat: Vec<HeatRow>,
     /// Where the cells of the heat map begin, in microseconds.
     pub heat_edges_us: Vec<u64>,

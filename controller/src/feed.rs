@@ -5,8 +5,8 @@
 //! holds no more than what it takes at a time. What the board holds is bounded like the report's timelines.
 
 use common::live::{Feed, Live, LogLine, Pulse};
-use common::report::{HeatRow, Report, Stretch, StretchRows, TimelineRow, Verdict};
-use std::collections::{BTreeMap, VecDeque};
+use common::report::{Heat, HeatRow, Report, Stretch, StretchRows, TimelineRow, Verdict};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,18 +114,26 @@ impl Board {
             rows.values().filter(|(at, _)| *at > since).map(|(_, row)| Arc::clone(row)).collect()
         }
         let (live, edition, over) = (Arc::clone(&page.live), page.edition, page.over.clone());
-        let (timeline, heat, pulse) =
-            (newer(&page.timeline, since), newer(&page.heat, since), newer(&page.pulse, since));
+        let (timeline, pulse) = (newer(&page.timeline, since), newer(&page.pulse, since));
+        // A stretch is told anew with all its scenarios, as viewers get their sum.
+        let changed: BTreeSet<u64> = newer(&page.heat, since).iter().map(|row| row.t_s).collect();
+        let heat = page.heat.values().filter(|(_, row)| changed.contains(&row.t_s));
+        let heat: Vec<Arc<HeatRow>> = heat.map(|(_, row)| Arc::clone(row)).collect();
         let log = page.log.iter().filter(|(at, _)| *at > since).map(|(_, line)| line.clone()).collect();
         // Rows are copied without the board: the coordinator does not wait for it.
         drop(page);
+        let heat_edges_us = Stretch::heat_edges_us();
+        let heat = Heat {
+            edges_us: heat_edges_us.clone(),
+            rows: heat.iter().map(|row| HeatRow::clone(row)).collect(),
+        };
         let feed = Feed {
             reset,
             live: Live::clone(&live),
             timeline: timeline.iter().map(|row| TimelineRow::clone(row)).collect(),
             pulse: pulse.iter().map(|row| Pulse::clone(row)).collect(),
-            heat: heat.iter().map(|row| HeatRow::clone(row)).collect(),
-            heat_edges_us: Stretch::heat_edges_us(),
+            heat: heat.together().rows,
+            heat_edges_us,
             log,
         };
         Taken { feed, edition, over }

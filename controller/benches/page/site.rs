@@ -88,7 +88,7 @@ fn feed(report: &Report, number: u64) -> Feed {
         live,
         timeline,
         pulse: report.pulse.iter().filter(|row| row.t_s >= from_s).cloned().collect(),
-        heat: report.heat.rows.iter().filter(|row| row.t_s >= from_s).cloned().collect(),
+        heat: report.heat.together().rows.into_iter().filter(|row| row.t_s >= from_s).collect(),
         heat_edges_us: Stretch::heat_edges_us(),
         log: vec![],
     }

@@ -72,3 +72,22 @@ async fn the_report_of_a_run_that_is_on_is_made_on_demand() {
     assert_eq!(board.take(0).over.unwrap().exit, 106);
     assert_eq!(board.take(0).feed.live.run.state, "over");
 }
+
+#[test]
+fn the_heat_map_is_that_of_all_scenarios_together() {
+    let board = Board::new(Live::default());
+    let rows = |scenario: &str, t_s, first, counts: &[u64]| StretchRows {
+        timeline: TimelineRow { t_s, scenario: scenario.into(), ..TimelineRow::default() },
+        heat: Some(HeatRow { t_s, width_s: 1, scenario: scenario.into(), first, counts: counts.into() }),
+    };
+    let told = |taken: &Taken| -> Vec<(u64, usize, Vec<u64>)> {
+        taken.feed.heat.iter().map(|row| (row.t_s, row.first, row.counts.clone())).collect()
+    };
+    let all = vec![rows("a", 0, 3, &[1]), rows("b", 0, 4, &[2, 5]), rows("a", 1, 3, &[7])];
+    board.publish(Edition { rows: all, ..edition(vec![], false) }, None);
+    let first = board.take(0);
+    assert_eq!(told(&first), [(0, 3, vec![1, 2, 5]), (1, 3, vec![7])]);
+    let news = vec![rows("a", 0, 3, &[4])];
+    board.publish(Edition { rows: news, ..edition(vec![], false) }, None);
+    assert_eq!(told(&board.take(first.edition)), [(0, 3, vec![4, 2, 5])], "with what has not changed");
+}

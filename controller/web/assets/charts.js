@@ -149,28 +149,19 @@ const cpuOf = (pulse, colour) =>
     hovertemplate: '%{y:.1%}',
   }));
 
-/** Cells as a heat map: seconds from left to right, cells from fast to slow. */
+/** Cells as a heat map: seconds from left to right, a row each, cells from fast to slow. */
 const heatOf = (heat) => {
   if (!heat || heat.rows.length === 0) return [];
   const first = Math.min(...heat.rows.map((row) => row.first));
   const end = Math.max(...heat.rows.map((row) => row.first + row.counts.length));
-  const columns = new Map();
-  for (const row of heat.rows) {
-    const column = columns.get(row.t_s) ?? new Array(end - first).fill(null);
-    row.counts.forEach((n, place) => {
-      if (n > 0) column[row.first - first + place] = (column[row.first - first + place] ?? 0) + n;
-    });
-    columns.set(row.t_s, column);
-  }
-  const seconds = [...columns.keys()].sort((one, other) => one - other);
   const cells = Array.from({ length: end - first }, (_, place) => first + place);
   const label = (cell) => (heat.edges_us[cell] === 0 ? `< ${mark(heat.edges_us[1])}` : `≥ ${mark(heat.edges_us[cell])}`);
   return [
     {
       type: 'heatmap',
-      x: seconds,
+      x: heat.rows.map((row) => row.t_s),
       y: cells.map(label),
-      z: cells.map((_, place) => seconds.map((second) => columns.get(second)[place])),
+      z: cells.map((cell) => heat.rows.map((row) => row.counts[cell - row.first] || null)),
       colorscale: 'Cividis',
       reversescale: true,
       showscale: false,
