@@ -73,6 +73,17 @@ fn the_script_of_a_report_is_the_one_that_its_policy_allows() {
 }
 
 #[test]
+fn a_pass_of_which_every_request_failed_is_no_green_page() {
+    let mut report = sample();
+    report.verdict.result = common::report::Judgment::Pass;
+    report.verdict.reasons = vec!["s: every request failed: reset × 3".into()];
+    let page = pages().report_page(&report, "").unwrap();
+    assert!(page.contains("class=\"verdict pass doubt\"") && page.contains("Passed, but"), "{page}");
+    report.verdict.reasons.clear();
+    assert!(pages().report_page(&report, "").unwrap().contains("class=\"verdict pass\""));
+}
+
+#[test]
 fn plotly_is_what_it_says() {
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(PLOTLY), &mut text).unwrap();

@@ -206,7 +206,8 @@ const ledger = (rows) =>
 
 const over = (view, { verdict, failure }) => {
   byId('state').textContent = words(verdict?.result ?? 'not started');
-  byId('card').className = `verdict ${verdict?.result ?? 'invalid'}`;
+  const doubtful = verdict?.result === 'pass' && verdict.reasons.length > 0;
+  byId('card').className = `verdict ${verdict?.result ?? 'invalid'}${doubtful ? ' doubt' : ''}`;
   byId('where').textContent = failure ?? ['The run is over', ...(verdict?.reasons ?? [])].join(': ');
   byId('progress').value = 1;
   byId('stop').hidden = byId('pause').hidden = byId('steering').hidden = true;
