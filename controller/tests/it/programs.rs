@@ -163,7 +163,8 @@ fn build_agent() -> PathBuf {
     // What cargo tells this test about its package would make build scripts run again, here and in the next build.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|own| name.starts_with(own)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "OUT_DIR"].iter().any(|own| name.starts_with(own))
+        {
             cargo.env_remove(&*name);
         }
     }
