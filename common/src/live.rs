@@ -154,6 +154,9 @@ pub struct LiveAgent {
     pub in_flight: u32,
     /// How long nothing was heard of it, in milliseconds.
     pub silent_ms: u64,
+    /// How long it may fire at most without being heard of again, in milliseconds; 0: its lease is over.
+    #[serde(default)]
+    pub lease_left_ms: u64,
     /// 99th percentile, in microseconds, of due until first byte sent, in the last second that was told.
     pub send_lag_p99_us: u64,
     /// Its engine threads' part of their cores.

@@ -110,6 +110,12 @@ impl Grant {
         Some(state.until)
     }
 
+    /// How long the lease may last yet.
+    #[must_use]
+    pub fn left(&self, now: Duration) -> Duration {
+        self.lock().until.saturating_sub(now)
+    }
+
     /// Answers a heartbeat that came in at `now` from somebody who holds share `epoch`.
     fn on_heartbeat(&self, epoch: u32, now: Duration) -> (bool, u32) {
         let mut state = self.lock();
@@ -283,3 +289,24 @@ const PIECES: usize = 4;
 /// Messages that wait to be sent to one agent.
 const QUEUE: usize = 64;
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_lasts_from_the_last_heartbeat_that_renewed_it() {
+        let second = Duration::from_secs;
+        let grant = Grant::new(second(3), Duration::ZERO);
+        assert_eq!(grant.on_heartbeat(1, second(10)), (false, 0));
+        assert_eq!(grant.left(second(10)), Duration::ZERO, "nothing is granted yet");
+        grant.allow(2);
+        assert_eq!(grant.on_heartbeat(1, second(11)), (false, 2), "it has not heard what it lost");
+        assert_eq!(grant.on_heartbeat(2, second(11)), (true, 2));
+        assert_eq!((grant.left(second(12)), grant.left(second(15))), (second(2), Duration::ZERO));
+        assert_eq!(grant.withdraw(second(12), false), None, "somebody was heard of");
+        assert_eq!(grant.withdraw(second(12), true), Some(second(14)));
+        assert_eq!(grant.on_heartbeat(2, second(13)), (false, 2));
+        assert_eq!(grant.left(second(13)), second(1), "what was granted lasts");
+    }
+}

@@ -138,10 +138,15 @@ impl Publisher {
         };
         let agents = progress.sessions.iter().filter(|(session, _)| run.knows(*session));
         let agent = |(session, own): (u64, &crate::sessions::Session)| {
-            let silent_ms = run.silence(session, progress.at).as_millis().try_into().unwrap_or(u64::MAX);
-            let lanes = u32::from(run.owners().lanes(session));
-            let (name, state) = (own.name.clone(), run.standing(session).into());
-            books.live_agent(session, LiveAgent { name, state, lanes, silent_ms, ..LiveAgent::default() })
+            let seen = LiveAgent {
+                name: own.name.clone(),
+                state: run.standing(session).into(),
+                lanes: u32::from(run.owners().lanes(session)),
+                silent_ms: millis(run.silence(session, progress.at)),
+                lease_left_ms: millis(own.grant.left(progress.at)),
+                ..LiveAgent::default()
+            };
+            books.live_agent(session, seen)
         };
         Live {
             run: LiveRun {
@@ -224,6 +229,10 @@ fn waiting_for(progress: &Progress<'_>) -> Vec<String> {
         State::Preparing | State::Draining => run.waiting_for().into_iter().map(str::to_owned).collect(),
         _ => vec![],
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn seconds(time: RunTime) -> f64 {

@@ -192,10 +192,10 @@ const cause = (sample) =>
   `${sample.scenario} / ${sample.step}: ${words(sample.outcome)}${sample.status ? ` ${sample.status}` : ''}`;
 
 const agents = (rows) =>
-  table(['Agent', 'State', 'Lanes', 'In flight', 'Started', 'Send lag p99', 'CPU', 'Clock', 'Last heard'], rows.map((row) => [
+  table(['Agent', 'State', 'Lanes', 'In flight', 'Started', 'Send lag p99', 'CPU', 'Clock', 'Last heard', 'Lease left'], rows.map((row) => [
     row.name + (row.economy ? ' (economy pacing)' : ''), [words(row.state), row.state === 'lost' ? 'bad' : null], count(row.lanes),
     count(row.in_flight), count(row.started), time(row.send_lag_p99_us), `${(row.cpu_share * 100).toFixed(0)} %`, `± ${time(row.clock_bound_us)}`,
-    `${count(row.silent_ms)} ms ago`,
+    `${count(row.silent_ms)} ms ago`, time(row.lease_left_ms * 1000),
   ]));
 
 const ledger = (rows) =>
