@@ -42,6 +42,8 @@ async fn a_run_is_started_steered_stopped_and_read_on_the_page() {
 
     browser.click("#stop").await;
     browser.until("it is over", "return !document.getElementById('report').hidden").await;
+    let told = browser.execute(STATE_AFTER_A_FRAME).await;
+    assert_eq!(told, "aborted", "the verdict has the last word");
     browser.click("#report").await;
     browser
         .until("the report is drawn", "return document.querySelectorAll('#charts .trace').length >= 3")
@@ -178,3 +180,7 @@ async fn the_page_finds_the_run_again_when_the_controller_was_away() {
     second.kill();
     stand.service.stop().unwrap();
 }
+
+const STATE_AFTER_A_FRAME: &str =
+    "return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+    () => done(document.getElementById('state').textContent))))";

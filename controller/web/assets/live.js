@@ -6,7 +6,7 @@ import { count, length, rate, share, time, words } from './format.js';
 
 /** Follows the run until it is over; `whenOver` is called then. */
 export const follow = (id, whenOver) => {
-  const view = { id, rows: store(), live: null, dirty: false, drawn: false };
+  const view = { id, rows: store(), live: null, over: null, dirty: false, charted: null };
   const source = new EventSource(`/api/runs/${id}/events`);
   source.addEventListener('feed', (event) => {
     trouble('');
@@ -19,7 +19,9 @@ export const follow = (id, whenOver) => {
   });
   source.addEventListener('over', (event) => {
     source.close();
-    over(view, JSON.parse(event.data));
+    view.over = JSON.parse(event.data);
+    view.dirty = true;
+    requestAnimationFrame(() => show(view));
     whenOver();
   });
   source.addEventListener('error', () => trouble('The controller does not answer; trying again…'));
@@ -43,6 +45,7 @@ const trouble = (text) => {
 const store = () => {
   const kinds = { timeline: new Map(), heat: new Map(), pulse: new Map() };
   let edges = [];
+  let width_s = 1;
   const put = (rows, row) => rows.set(`${row.t_s} ${row.scenario ?? ''}`, row);
   const told = (rows, until_s) => [...rows.values()].filter((row) => row.t_s + row.width_s <= until_s);
   const sorted = (rows, until_s) => told(rows, until_s).sort((one, other) => one.t_s - other.t_s);
@@ -50,11 +53,14 @@ const store = () => {
     add: (feed) => {
       if (feed.reset) Object.values(kinds).forEach((rows) => rows.clear());
       feed.timeline.forEach((row) => put(kinds.timeline, row));
+      width_s = feed.timeline[0]?.width_s ?? width_s;
       feed.pulse.forEach((row) => put(kinds.pulse, row));
       feed.heat.forEach((row) => put(kinds.heat, row));
       edges = feed.heat_edges_us;
       byId('log').append(...feed.log.map(logLine));
     },
+    /** How wide the rows by due time are: they widen while a run grows long. */
+    width_s: () => width_s,
     /** What was due long enough ago to have been told: a second that is on would look like a fall. */
     data: (until_s) => ({
       timeline: sorted(kinds.timeline, until_s),
@@ -76,6 +82,11 @@ const order = async (view, what, body) => {
 const show = (view) => {
   if (!view.dirty || document.visibilityState !== 'visible') return;
   view.dirty = false;
+  if (view.live !== null) now(view);
+  if (view.over !== null) over(view);
+};
+
+const now = (view) => {
   const { run } = view.live;
   byId('state').textContent = run.paused ? 'paused' : words(run.state);
   byId('name').textContent = run.name;
@@ -89,9 +100,19 @@ const show = (view) => {
   fill('failures', view.live.failures.length > 0, failures(view.live.failures));
   fill('agents', true, agents(view.live.agents));
   fill('ledger', true, ledger(view.live.scenarios));
+  chart(view);
+};
+
+/** Draws the charts when a row more has been told, which on a long run is not every second, and once more at the end. */
+const chart = (view) => {
+  const { run } = view.live;
+  const until_s = run.run_time_s - TOLD_AFTER_S;
+  const rows = run.state === 'over' ? Infinity : Math.floor(until_s / view.rows.width_s());
+  if (rows === view.charted) return;
+  view.charted = rows;
   // What was seen fills the width, and there is room for what comes next.
   const duration_s = Math.min(run.load_end_s, Math.max(30, run.run_time_s * 1.05));
-  charts.ready().then(() => charts.draw(byId('charts'), { ...view.rows.data(run.run_time_s - TOLD_AFTER_S), duration_s }), () => {});
+  charts.ready().then(() => charts.draw(byId('charts'), { ...view.rows.data(until_s), duration_s }), () => {});
 };
 
 const where = (run) => {
@@ -204,7 +225,8 @@ const ledger = (rows) =>
     count(row.planned), count(row.started), count(row.finished), [count(row.skipped), row.skipped > 0 ? 'doubtful' : null],
   ]));
 
-const over = (view, { verdict, failure }) => {
+const over = (view) => {
+  const { verdict, failure } = view.over;
   byId('state').textContent = words(verdict?.result ?? 'not started');
   const doubtful = verdict?.result === 'pass' && verdict.reasons.length > 0;
   byId('card').className = `verdict ${verdict?.result ?? 'invalid'}${doubtful ? ' doubt' : ''}`;
